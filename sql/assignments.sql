@@ -1,0 +1,81 @@
+-- What a model version says of each pattern.
+
+-- name: put
+-- kind: write
+-- Store assignments of a version, replacing those of the same patterns.
+DELETE FROM assignment
+WHERE version = $version AND pattern_id IN (SELECT pattern_id FROM in_assignments);
+
+INSERT INTO assignment
+SELECT $version, pattern_id, components, responsibilities, latent_mean, latent_logvar, log_px,
+       held_out, novelty_p, label, confidence, s_ood, evidence, verdict, map_x, map_y
+FROM in_assignments;
+
+SELECT count(*) AS assignments FROM in_assignments;
+
+-- name: relabel
+-- kind: write
+-- What labels changed: label, confidence, s_ood, evidence and verdict of the given patterns.
+UPDATE assignment SET label = r.label, confidence = r.confidence, s_ood = r.s_ood,
+                      evidence = r.evidence, verdict = r.verdict
+FROM in_relabelled r
+WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id;
+
+SELECT count(*) AS relabelled FROM in_relabelled;
+
+-- name: of_version
+-- kind: read
+-- Everything a version says, in the order of pattern_id.
+SELECT a.pattern_id, a.components, a.responsibilities, a.latent_mean, a.latent_logvar, a.log_px,
+       a.held_out, a.novelty_p, a.label, a.confidence, a.s_ood, a.evidence, a.verdict,
+       a.map_x, a.map_y
+FROM assignment a WHERE a.version = $version ORDER BY a.pattern_id;
+
+-- name: map
+-- kind: read
+-- What the map and the lists show of a version: no latents.
+SELECT a.pattern_id, a.components, a.responsibilities, a.log_px, a.novelty_p, a.label,
+       a.confidence, a.s_ood, a.evidence, a.verdict, a.map_x, a.map_y, p.canonical_text,
+       p.sample_text, p.message_count, p.severity, p.first_seen, p.last_seen
+FROM assignment a JOIN pattern p USING (pattern_id)
+WHERE a.version = $version ORDER BY a.pattern_id;
+
+-- name: positions
+-- kind: read
+-- Latent means and map positions of a version: the start of the next map.
+SELECT pattern_id, latent_mean, map_x, map_y FROM assignment
+WHERE version = $version ORDER BY pattern_id;
+
+-- name: counts
+-- kind: read
+-- How many patterns each version has scored.
+SELECT version, count(*) AS patterns FROM assignment GROUP BY version ORDER BY version;
+
+-- name: verdicts
+-- kind: read
+-- Patterns and messages per verdict of a version.
+SELECT a.verdict, count(*) AS patterns, coalesce(sum(p.message_count), 0)::BIGINT AS messages
+FROM assignment a JOIN pattern p USING (pattern_id)
+WHERE a.version = $version GROUP BY a.verdict ORDER BY a.verdict;
+
+-- name: differences
+-- kind: read
+-- Patterns that two versions label differently, those with most messages first.
+SELECT p.pattern_id, p.canonical_text, p.message_count, a.label AS label_a, b.label AS label_b,
+       a.confidence AS confidence_a, b.confidence AS confidence_b, a.verdict AS verdict_a,
+       b.verdict AS verdict_b
+FROM assignment a
+JOIN assignment b ON b.pattern_id = a.pattern_id AND b.version = $version_b
+JOIN pattern p ON p.pattern_id = a.pattern_id
+WHERE a.version = $version_a
+  AND (a.label IS DISTINCT FROM b.label OR a.verdict <> b.verdict)
+ORDER BY p.message_count DESC LIMIT $limit;
+
+-- name: prune
+-- kind: write
+-- Forget what long retired versions said; the active one, its predecessor, candidates stay.
+DELETE FROM assignment WHERE version IN (
+    SELECT version FROM model_version WHERE status = 'retired'
+    ORDER BY promoted_at DESC OFFSET $keep);
+
+SELECT count(DISTINCT version) AS versions FROM assignment;

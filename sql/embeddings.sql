@@ -1,0 +1,65 @@
+-- Embeddings of patterns, per encoder version.
+
+-- name: missing
+-- kind: read
+-- Patterns that have no embedding by this encoder version, longest texts together.
+SELECT pattern_id, canonical_text FROM pattern
+WHERE pattern_id NOT IN
+      (SELECT pattern_id FROM embedding WHERE encoder_version = $encoder_version)
+ORDER BY length(canonical_text), pattern_id;
+
+-- name: add
+-- kind: write
+-- Store vectors; ones already stored stay as they are.
+INSERT INTO encoder
+SELECT $encoder_version, $name, $dimension, $now::TIMESTAMP
+WHERE $encoder_version NOT IN (SELECT encoder_version FROM encoder);
+
+INSERT INTO embedding
+SELECT $encoder_version, e.pattern_id, e.vector FROM in_vectors e
+WHERE e.pattern_id NOT IN
+      (SELECT pattern_id FROM embedding WHERE encoder_version = $encoder_version);
+
+SELECT count(*) AS vectors FROM embedding WHERE encoder_version = $encoder_version;
+
+-- name: all
+-- kind: read
+-- Every embedded pattern of an encoder version in a fixed order, with counts and current label.
+SELECT p.pattern_id, e.vector, p.canonical_text, p.message_count, c.label
+FROM embedding e
+JOIN pattern p USING (pattern_id)
+LEFT JOIN current_label c USING (pattern_id)
+WHERE e.encoder_version = $encoder_version
+ORDER BY p.pattern_id;
+
+-- name: unassigned
+-- kind: read
+-- Embedded patterns that a model version has not scored yet.
+SELECT p.pattern_id, e.vector, p.canonical_text, p.message_count, c.label
+FROM embedding e
+JOIN pattern p USING (pattern_id)
+LEFT JOIN current_label c USING (pattern_id)
+WHERE e.encoder_version = $encoder_version
+  AND p.pattern_id NOT IN (SELECT pattern_id FROM assignment WHERE version = $version)
+ORDER BY p.pattern_id;
+
+-- name: count
+-- kind: read
+-- Stored vectors per encoder version.
+SELECT e.encoder_version, e.name, e.dimension, count(v.pattern_id) AS vectors
+FROM encoder e LEFT JOIN embedding v USING (encoder_version)
+GROUP BY ALL ORDER BY e.encoder_version;
+
+-- name: neighbours
+-- kind: read
+-- The patterns nearest to one pattern by cosine of their embeddings, exact.
+SELECT p.pattern_id, p.canonical_text, p.message_count, c.label,
+       list_inner_product(e.vector, q.vector) AS cosine
+FROM embedding e
+JOIN (SELECT encoder_version, vector FROM embedding
+      WHERE pattern_id = $pattern_id AND encoder_version = $encoder_version) q
+  ON e.encoder_version = q.encoder_version
+JOIN pattern p ON p.pattern_id = e.pattern_id
+LEFT JOIN current_label c ON c.pattern_id = p.pattern_id
+WHERE e.pattern_id <> $pattern_id AND ($labelled_only = false OR c.label IS NOT NULL)
+ORDER BY cosine DESC LIMIT $limit;

@@ -1,0 +1,163 @@
+-- Messages as they come in, and what could not become one.
+
+-- name: ingest_batch
+-- kind: write
+-- Store one batch: messages not stored before, their patterns' counts, refused input, positions.
+CREATE OR REPLACE TEMP TABLE fresh AS
+SELECT any_value(b) AS m FROM in_messages b
+WHERE b.message_id NOT IN (SELECT message_id FROM message)
+GROUP BY b.message_id;
+
+INSERT INTO message
+SELECT m.message_id, m.source, m.device, m.severity, m.occurred_at, $now::TIMESTAMP, m.text,
+       m.pattern_id, m.attributes
+FROM fresh;
+
+CREATE OR REPLACE TEMP TABLE fresh_count AS
+SELECT m.pattern_id AS pattern_id, count(*) AS n, any_value(m.severity) AS severity,
+       min(coalesce(m.occurred_at, $now::TIMESTAMP)) AS first_seen,
+       max(coalesce(m.occurred_at, $now::TIMESTAMP)) AS last_seen
+FROM fresh GROUP BY 1;
+
+CREATE OR REPLACE TEMP TABLE fresh_pattern AS
+SELECT f.*, p.canonical_text, p.sample_text
+FROM fresh_count f
+JOIN (SELECT pattern_id, any_value(canonical_text) AS canonical_text,
+             any_value(sample_text) AS sample_text
+      FROM in_patterns GROUP BY pattern_id) p USING (pattern_id);
+
+CREATE OR REPLACE TEMP TABLE batch_result AS
+SELECT (SELECT count(*) FROM fresh) AS messages,
+       (SELECT count(*) FROM fresh_pattern
+        WHERE pattern_id NOT IN (SELECT pattern_id FROM pattern)) AS patterns,
+       (SELECT count(*) FROM (
+            SELECT DISTINCT file_id, position, reason, raw FROM in_rejected
+            EXCEPT SELECT file_id, position, reason, raw FROM quarantine)) AS rejected;
+
+UPDATE pattern SET
+    message_count = message_count + f.n,
+    severity = coalesce(pattern.severity, f.severity),
+    first_seen = least(pattern.first_seen, f.first_seen),
+    last_seen = greatest(pattern.last_seen, f.last_seen)
+FROM fresh_pattern f WHERE pattern.pattern_id = f.pattern_id;
+
+INSERT INTO pattern
+SELECT pattern_id, canonical_text, sample_text, n, severity, first_seen, last_seen
+FROM fresh_pattern WHERE pattern_id NOT IN (SELECT pattern_id FROM pattern);
+
+INSERT INTO quarantine
+SELECT DISTINCT r.source, r.path, r.position, r.reason, r.detail, r.raw, r.file_id, $now::TIMESTAMP
+FROM in_rejected r
+ANTI JOIN quarantine q
+  ON q.file_id = r.file_id AND q.position = r.position AND q.reason = r.reason AND q.raw = r.raw;
+
+DELETE FROM ingest_file WHERE file_id IN (SELECT file_id FROM in_position);
+
+INSERT INTO ingest_file
+SELECT file_id, source, path, head_hash, head_length, "offset", lines, $now::TIMESTAMP
+FROM in_position;
+
+DROP TABLE fresh; DROP TABLE fresh_count; DROP TABLE fresh_pattern;
+
+SELECT * FROM batch_result;
+
+-- name: file_positions
+-- kind: read
+-- How far every file has been read.
+SELECT file_id, source, path, head_hash, head_length, "offset", lines
+FROM ingest_file ORDER BY updated_at;
+
+-- name: totals
+-- kind: read
+-- Messages, patterns, refused input and sources in all.
+SELECT (SELECT count(*) FROM message) AS messages,
+       (SELECT count(*) FROM pattern) AS patterns,
+       (SELECT count(*) FROM quarantine) AS quarantined,
+       (SELECT count(DISTINCT source) FROM message) AS sources,
+       (SELECT count(DISTINCT device) FROM message) AS devices,
+       (SELECT max(received_at) FROM message) AS last_received;
+
+-- name: by_source
+-- kind: read
+-- Per source: messages, patterns, refused input, when last received.
+SELECT coalesce(m.source, q.source) AS source, coalesce(messages, 0) AS messages,
+       coalesce(patterns, 0) AS patterns, coalesce(quarantined, 0) AS quarantined, last_received
+FROM (SELECT source, count(*) AS messages, count(DISTINCT pattern_id) AS patterns,
+             max(received_at) AS last_received FROM message GROUP BY source) m
+FULL JOIN (SELECT source, count(*) AS quarantined FROM quarantine GROUP BY source) q
+  ON q.source = m.source
+ORDER BY 1;
+
+-- name: sources
+-- kind: read
+-- Names of the sources.
+SELECT DISTINCT source FROM message ORDER BY 1;
+
+-- name: quarantine_list
+-- kind: read
+-- The latest refused input.
+SELECT source, path, position, reason, detail, raw, received_at
+FROM quarantine ORDER BY received_at DESC, path, position LIMIT $limit;
+
+-- name: of_pattern
+-- kind: read
+-- The latest messages of a pattern.
+SELECT message_id, source, device, severity, occurred_at, received_at, text,
+       attributes::VARCHAR AS attributes
+FROM message WHERE pattern_id = $pattern_id
+ORDER BY coalesce(occurred_at, received_at) DESC LIMIT $limit;
+
+-- name: by_id
+-- kind: read
+-- Messages by their ids.
+SELECT message_id, source, device, severity, occurred_at, received_at, text, pattern_id,
+       attributes::VARCHAR AS attributes
+FROM message WHERE message_id IN (SELECT unnest($message_ids::VARCHAR[]));
+
+-- name: volume
+-- kind: read
+-- Messages per time bucket and source, of the last $hours hours before the newest message.
+WITH stamped AS (
+    SELECT coalesce(occurred_at, received_at) AS at_time, source FROM message
+), newest AS (SELECT max(at_time) AS t FROM stamped)
+SELECT time_bucket(to_seconds($bucket_seconds::BIGINT), at_time) AS bucket, source,
+       count(*) AS messages
+FROM stamped, newest
+WHERE at_time > newest.t - to_seconds(($hours * 3600)::BIGINT)
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: verdicts_over_time
+-- kind: read
+-- Messages per time bucket and verdict of the active version, before the newest message.
+WITH stamped AS (
+    SELECT coalesce(m.occurred_at, m.received_at) AS at_time, coalesce(a.verdict, 'unscored') AS verdict
+    FROM message m
+    LEFT JOIN (SELECT pattern_id, verdict FROM assignment
+               WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
+      USING (pattern_id)
+), newest AS (SELECT max(at_time) AS t FROM stamped)
+SELECT time_bucket(to_seconds($bucket_seconds::BIGINT), at_time) AS bucket, verdict,
+       count(*) AS messages
+FROM stamped, newest
+WHERE at_time > newest.t - to_seconds(($hours * 3600)::BIGINT)
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: span
+-- kind: read
+-- Earliest and latest time of all messages.
+SELECT min(coalesce(occurred_at, received_at)) AS earliest,
+       max(coalesce(occurred_at, received_at)) AS latest
+FROM message;
+
+-- name: predictions
+-- kind: read
+-- Every message with what the active version says of its pattern; for export.
+SELECT m.message_id, m.pattern_id, a.label, a.confidence, a.components[1] AS component,
+       a.responsibilities[1] AS responsibility, a.s_ood, a.novelty_p, a.verdict,
+       c.label AS given_label, m.source, m.device, m.severity, m.occurred_at, m.text
+FROM message m
+LEFT JOIN (SELECT * FROM assignment
+           WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
+  USING (pattern_id)
+LEFT JOIN current_label c USING (pattern_id)
+ORDER BY m.received_at, m.message_id;

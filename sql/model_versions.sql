@@ -1,0 +1,108 @@
+-- Model versions, their components and the epochs that made them.
+
+-- name: add
+-- kind: write
+-- A new candidate version; its number.
+INSERT INTO model_version
+SELECT coalesce(max(version), 0) + 1, 'candidate', $parent::INTEGER, $job_id::VARCHAR,
+       $encoder_version, $prior, $components::INTEGER, $latent_dim::INTEGER, $epochs::INTEGER,
+       $folder, $configuration, $metrics, $now::TIMESTAMP, NULL
+FROM model_version;
+
+SELECT max(version) AS version FROM model_version;
+
+-- name: list
+-- kind: read
+-- Every version, newest first.
+SELECT version, status, parent, job_id, encoder_version, prior, components, latent_dim, epochs,
+       folder, configuration::VARCHAR AS configuration, metrics::VARCHAR AS metrics, created_at,
+       promoted_at
+FROM model_version ORDER BY version DESC;
+
+-- name: active
+-- kind: read
+-- The version in force; no row before the first promotion.
+SELECT version, status, parent, job_id, encoder_version, prior, components, latent_dim, epochs,
+       folder, configuration::VARCHAR AS configuration, metrics::VARCHAR AS metrics, created_at,
+       promoted_at
+FROM model_version WHERE status = 'active';
+
+-- name: promote
+-- kind: write
+-- Put a version in force; the one before retires.
+UPDATE model_version SET status = 'retired'
+WHERE status = 'active' AND version <> $version
+  AND $version IN (SELECT version FROM model_version);
+
+UPDATE model_version SET promoted_at = CASE WHEN status = 'active' THEN promoted_at
+                                            ELSE $now::TIMESTAMP END,
+                         status = 'active'
+WHERE version = $version;
+
+SELECT count(*) AS promoted FROM model_version WHERE version = $version;
+
+-- name: previous
+-- kind: read
+-- The version that was in force before the active one: where a rollback goes.
+SELECT version FROM model_version
+WHERE status = 'retired' AND promoted_at IS NOT NULL
+ORDER BY promoted_at DESC LIMIT 1;
+
+-- name: roll_back
+-- kind: write
+-- Put the version in force before the active one back; the active one becomes a candidate again.
+CREATE OR REPLACE TEMP TABLE back_to AS
+SELECT version FROM model_version
+WHERE status = 'retired' AND promoted_at IS NOT NULL
+ORDER BY promoted_at DESC LIMIT 1;
+
+UPDATE model_version SET status = 'candidate', promoted_at = NULL
+WHERE status = 'active' AND (SELECT count(*) FROM back_to) = 1;
+
+UPDATE model_version SET status = 'active' WHERE version IN (SELECT version FROM back_to);
+
+SELECT max(version) AS version FROM back_to;
+
+-- name: set_metrics
+-- kind: write
+-- Replace a version's metrics.
+UPDATE model_version SET metrics = $metrics WHERE version = $version;
+
+SELECT count(*) AS versions FROM model_version WHERE version = $version;
+
+-- name: add_epoch
+-- kind: write
+-- One row of training_epoch; a repeated epoch of the same training replaces the row.
+DELETE FROM training_epoch USING in_epochs e
+WHERE training_epoch.job_id = e.job_id AND training_epoch.epoch = e.epoch;
+
+INSERT INTO training_epoch BY NAME SELECT *, $now::TIMESTAMP AS ended_at FROM in_epochs;
+
+SELECT count(*) AS epochs FROM in_epochs;
+
+-- name: epochs
+-- kind: read
+-- The epochs of one training.
+SELECT * FROM training_epoch WHERE job_id = $job_id ORDER BY epoch;
+
+-- name: latest_training
+-- kind: read
+-- The training that ran last.
+SELECT * FROM job WHERE kind IN ('train', 'retrain') ORDER BY started_at DESC LIMIT 1;
+
+-- name: components
+-- kind: read
+-- The components of a version, largest first.
+SELECT component, component_id, name, status, weight, patterns, messages, exemplars
+FROM component WHERE version = $version ORDER BY weight DESC;
+
+-- name: put_components
+-- kind: write
+-- Replace the components of a version.
+DELETE FROM component WHERE version = $version;
+
+INSERT INTO component
+SELECT $version, component, component_id, name, status, weight, patterns, messages, exemplars
+FROM in_components;
+
+SELECT count(*) AS components FROM in_components;

@@ -1,0 +1,185 @@
+"""Every named query, on a real DuckDB: contracts and the label arithmetic."""
+
+import random
+
+import duckdb
+import pyarrow as pa
+import pytest
+from helpers import batch, events
+
+from genlab.errors import SchemaError, StoreError
+from genlab.store import Store
+from genlab.store.engine import Engine
+from genlab.store.migrations import known_migrations
+from genlab.store.named_sql import named_queries, parse
+
+PLACEHOLDERS = {
+    "limit": 5,
+    "hours": 24.0,
+    "bucket_seconds": 3600,
+    "words": ["x"],
+    "texts": ["x"],
+    "message_ids": ["x"],
+    "pattern_ids": ["x"],
+    "labelled_only": True,
+    "version": 1,
+    "version_a": 1,
+    "version_b": 2,
+}
+
+
+@pytest.mark.parametrize("name", [n for n, q in named_queries().items() if not q.writes])
+def test_every_read_runs_on_an_empty_database(store: Store, name: str) -> None:
+    query = named_queries()[name]
+    params = {p: PLACEHOLDERS.get(p, "x") for p in query.parameters}
+    table = store.read(name, **params)
+    assert table.num_columns > 0
+    assert query.doc, "the comment is the documentation"
+
+
+def test_every_table_and_column_has_a_comment(store: Store, tmp_path) -> None:
+    engine = Engine(tmp_path / "c.duckdb")
+    engine.close()
+    with duckdb.connect(str(tmp_path / "c.duckdb")) as con:
+        bare = con.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE comment IS NULL "
+            "AND table_name IN (SELECT table_name FROM duckdb_tables()) "
+            "AND table_name <> 'schema_version'"
+        ).fetchall()
+    assert bare == []
+
+
+def test_ingest_counts_each_message_once(store: Store) -> None:
+    first = store.write("messages.ingest_batch", batch(["a", "b", "a"]))
+    assert first == {"messages": 3, "patterns": 2, "rejected": 0}
+    again = store.write("messages.ingest_batch", batch(["a", "b", "a"]))
+    assert again == {"messages": 0, "patterns": 0, "rejected": 0}
+    grown = store.write("messages.ingest_batch", batch(["a", "c"], start=3))
+    assert grown == {"messages": 2, "patterns": 1, "rejected": 0}
+    counts = {r["canonical_text"]: r["message_count"] for r in store.rows("patterns.all")}
+    assert counts == {"a": 3, "b": 1, "c": 1}
+    assert store.rows("checks.wrong_counts") == []
+
+
+def test_one_id_twice_in_a_batch_is_one_message(store: Store) -> None:
+    doubled = batch(["a", "b"])
+    ids = doubled["in_messages"].column_names.index("message_id")
+    doubled["in_messages"] = doubled["in_messages"].set_column(
+        ids, "message_id", pa.array(["same", "same"])
+    )
+    assert store.write("messages.ingest_batch", doubled)["messages"] == 1
+    assert store.rows("checks.wrong_counts") == []
+
+
+def test_a_repeated_write_is_answered_and_not_doubled(store: Store) -> None:
+    first = store.write("messages.ingest_batch", batch(["a"]), key="k")
+    again = store.write("messages.ingest_batch", batch(["a"]), key="k")
+    assert first == again == {"messages": 1, "patterns": 1, "rejected": 0}
+
+
+def test_labels_undo_redo_against_a_list_of_states(store: Store) -> None:
+    """A random walk of gestures; the oracle replays a plain Python history."""
+    random.seed(4)
+    patterns = [f"p-{i}" for i in range(6)]
+    store.write("messages.ingest_batch", batch([str(i) for i in range(6)]))
+    gestures: list[tuple[str, dict[str, str | None]]] = []
+    undone: set[str] = set()
+    for step in range(60):
+        if gestures and random.random() < 0.4:
+            group = random.choice(gestures)[0]
+            action = "redo" if group in undone else "undo"
+            (undone.discard if action == "redo" else undone.add)(group)
+            store.write("labels.take_back", action=action, group_id=group, annotator="ann")
+        else:
+            chosen = random.sample(patterns, random.randint(1, 3))
+            change = {p: random.choice(["red", "green", None]) for p in chosen}
+            group = f"g{step}"
+            gestures.append((group, change))
+            store.write(
+                "labels.append", events(change, group), group_id=group, how="key", annotator="ann"
+            )
+        expected: dict[str, str] = {}
+        for group, change in gestures:
+            if group in undone:
+                continue
+            for pattern, label in change.items():
+                expected.pop(pattern, None)
+                if label is not None:
+                    expected[pattern] = label
+        found = {r["pattern_id"]: r["label"] for r in store.rows("labels.current")}
+        assert found == expected, f"step {step}"
+
+
+def test_merge_and_rename_keep_every_pattern(store: Store) -> None:
+    store.write("messages.ingest_batch", batch(["1", "2", "3"]))
+    store.write(
+        "labels.append",
+        events({"p-1": "pump", "p-2": "Pump", "p-3": "net"}),
+        group_id="g",
+        how="import",
+        annotator="ann",
+    )
+    ids = {r["name"]: r["label_id"] for r in store.rows("labels.list")}
+    change = {"colour": None, "description": None, "annotator": "ann"}
+    store.write(
+        "labels.define", label_id=ids["Pump"], name="Pump", merged_into=ids["pump"], **change
+    )
+    store.write("labels.define", label_id=ids["pump"], name="pumps", merged_into=None, **change)
+    found = {r["pattern_id"]: r["label"] for r in store.rows("labels.current")}
+    assert found == {"p-1": "pumps", "p-2": "pumps", "p-3": "net"}
+    assert {r["name"] for r in store.rows("labels.list")} == {"pumps", "net"}
+
+
+def test_wrong_calls_say_what_was_expected(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"no operation 'labels.nope'; known: labels\."):
+        store.read("labels.nope")
+    with pytest.raises(StoreError, match="expected \\['limit'\\]"):
+        store.read("jobs.list")
+    with pytest.raises(StoreError, match="call write"):
+        store.read("messages.ingest_batch")
+    with pytest.raises(StoreError, match="found inputs \\[\\]"):
+        store.write("model_versions.add_epoch")
+
+
+def test_hostile_text_is_data(store: Store) -> None:
+    text = "'); DROP TABLE message; -- <script>alert(1)</script> \x00 ‮"
+    store.write("messages.ingest_batch", batch([text]))
+    store.write(
+        "labels.append", events({f"p-{text}": text}), group_id=text, how="key", annotator=text
+    )
+    assert store.rows("labels.current")[0]["label"] == text
+    assert store.rows("messages.totals")[0]["messages"] == 1
+
+
+def test_backup_opens_and_its_sequence_goes_on(store: Store, tmp_path) -> None:
+    store.write("messages.ingest_batch", batch(["1", "2"]))
+    store.write("labels.append", events({"p-1": "a"}), group_id="g", how="key", annotator="ann")
+    store.backup(tmp_path / "copy.duckdb")
+    copy = Engine(tmp_path / "copy.duckdb")
+    assert copy.read("labels.current").num_rows == 1
+    copy.write(
+        "labels.append",
+        {"group_id": "h", "how": "key", "annotator": "ann"},
+        events({"p-1": "b"}, "later"),
+    )
+    assert copy.read("labels.current").to_pylist()[0]["label"] == "b"
+    copy.close()
+
+
+def test_a_newer_database_is_refused(tmp_path) -> None:
+    path = tmp_path / "new.duckdb"
+    Engine(path).close()
+    with duckdb.connect(str(path)) as con:
+        con.execute("INSERT INTO schema_version VALUES (9999, 'later', now()::TIMESTAMP)")
+    with pytest.raises(SchemaError, match="schema 9999.*install the newer genlab"):
+        Engine(path)
+    assert [m.number for m in known_migrations()] == list(
+        range(1, len(known_migrations()) + 1)
+    ), "migrations are numbered without gaps"
+
+
+def test_a_block_without_kind_or_with_a_used_name_is_refused() -> None:
+    with pytest.raises(StoreError, match="kind"):
+        parse("x", "-- name: a\nSELECT 1;")
+    with pytest.raises(StoreError, match="twice"):
+        parse("x", "-- name: a\n-- kind: read\nSELECT 1;\n-- name: a\n-- kind: read\nSELECT 1;")
