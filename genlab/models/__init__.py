@@ -1,0 +1,1 @@
+"""The mathematics: models know no path, no optimiser and no database."""

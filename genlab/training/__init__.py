@@ -1,0 +1,1 @@
+"""Fitting a model: objective, curriculum, loop, placement of components, checkpoints."""
