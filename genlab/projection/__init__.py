@@ -1,0 +1,5 @@
+"""The 2-D map, stable from version to version."""
+
+from genlab.projection.map import map_positions, place_new, principal_positions, procrustes
+
+__all__ = ["map_positions", "place_new", "principal_positions", "procrustes"]
