@@ -23,6 +23,12 @@ WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id;
 
 SELECT count(*) AS relabelled FROM in_relabelled;
 
+-- name: labelled
+-- kind: read
+-- What labels made of a version's patterns, in the order of pattern_id.
+SELECT pattern_id, label, confidence, s_ood, evidence, verdict
+FROM assignment WHERE version = $version ORDER BY pattern_id;
+
 -- name: of_version
 -- kind: read
 -- Everything a version says, in the order of pattern_id.

@@ -1,13 +1,12 @@
 """The owner: the one process that holds the database file, serving it over Arrow Flight.
 
-``python -m genlab.store.owner WORKSPACE`` runs it alone; :func:`genlab.store.connect` makes one
+``python -m genlab.store WORKSPACE`` runs it alone; :func:`genlab.store.connect` makes one
 inside a command when none runs.
 """
 
 import contextlib
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -113,7 +112,3 @@ def main(folder: str) -> None:
     print(f"owner of {workspace.database} ready", flush=True)
     stop.wait()
     owner.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,0 +1,128 @@
+"""What a model version says, as arrays: the common ground of labels, suggestions and the pages."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from genlab.config import LabellingSettings
+from genlab.errors import InputError, NotReady
+from genlab.labelling import NO_LABEL, Propagation, propagate
+from genlab.pipeline.tables import ragged, strings
+from genlab.store import Store
+
+
+class Assigned(NamedTuple):
+    """The assignments of one version, in the order of pattern_id; N patterns, K components."""
+
+    version: int
+    components: int  # K
+    pattern_ids: np.ndarray  # (N,) str, ascending
+    canonical_texts: np.ndarray  # (N,) str
+    message_counts: np.ndarray  # (N,) int64
+    responsibilities: sparse.csr_matrix  # (N, K)
+    log_px: np.ndarray  # (N,) nats
+    novelty_p: np.ndarray  # (N,)
+    map_xy: np.ndarray  # (N, 2)
+    table: pa.Table  # everything as stored, the same rows
+
+    def index(self, pattern_ids: list[str]) -> np.ndarray:
+        """Rows of the given patterns; InputError for one that is not assigned."""
+        wanted = np.asarray(pattern_ids, dtype=object)
+        at = np.searchsorted(self.pattern_ids.astype(str), wanted.astype(str)) if len(wanted) else []
+        at = np.minimum(at, max(len(self.pattern_ids) - 1, 0)).astype(int)
+        if len(wanted) and (not len(self.pattern_ids) or (self.pattern_ids[at] != wanted).any()):
+            raise InputError(
+                f"some of {len(wanted)} patterns are not scored by version {self.version}: "
+                "run `genlab score`, then try again"
+            )
+        return at
+
+
+class Labels(NamedTuple):
+    """The labels as they stand, against the rows of an Assigned."""
+
+    names: list[str]  # Y names, in the order they were created
+    colours: list[int]  # palette index of each
+    given: np.ndarray  # (N,) index into names, -1 where nobody labelled
+    seq: int  # last label event seen
+
+
+def active_version(store: Store) -> dict:
+    """The row of the version in force; NotReady before the first."""
+    rows = store.rows("model_versions.active")
+    if not rows:
+        raise NotReady("no model version is in force yet: run `genlab train`")
+    return rows[0]
+
+
+def load_assigned(store: Store, version: int, components: int) -> Assigned:
+    """Read the assignments of a version with K = ``components``."""
+    table = store.read("assignments.map", version=version)
+    values, starts = ragged(table["responsibilities"])
+    indices, _ = ragged(table["components"])
+    matrix = sparse.csr_matrix(
+        (values.astype(np.float32), indices.astype(np.int32), starts),
+        shape=(table.num_rows, components),
+    )
+    matrix.sort_indices()
+    return Assigned(
+        version,
+        components,
+        strings(table["pattern_id"]),
+        strings(table["canonical_text"]),
+        table["message_count"].to_numpy(),
+        matrix,
+        table["log_px"].to_numpy(),
+        table["novelty_p"].to_numpy(),
+        np.column_stack([table["map_x"].to_numpy(), table["map_y"].to_numpy()]),
+        table,
+    )
+
+
+def load_labels(store: Store, assigned: Assigned) -> Labels:
+    """Read the current labels; those of patterns the version has not scored are left out."""
+    seq = store.rows("labels.seq")[0]["seq"]
+    listed = store.rows("labels.list")
+    names = [row["name"] for row in listed]
+    current = store.read("labels.current")
+    given = np.full(len(assigned.pattern_ids), NO_LABEL)
+    if current.num_rows and len(given):
+        number = {name: i for i, name in enumerate(names)}
+        ids = strings(current["pattern_id"]).astype(str)
+        at = np.minimum(np.searchsorted(assigned.pattern_ids.astype(str), ids), len(given) - 1)
+        found = assigned.pattern_ids[at].astype(str) == ids
+        # A label created between the two reads is seen by the next call.
+        codes = np.array([number.get(label, NO_LABEL) for label in strings(current["label"])])
+        given[at[found]] = codes[found]
+    return Labels(names, [row["colour"] for row in listed], given, seq)
+
+
+def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:
+    """p(y|x), confidence, s_ood and verdict of every pattern, from the labels as they stand."""
+    return propagate(
+        assigned.responsibilities, labels.given, labels.names, settings, assigned.novelty_p
+    )
+
+
+class AssignedCache:
+    """The last few versions read, by version and how many patterns it has scored."""
+
+    def __init__(self, store: Store, size: int = 2):
+        self._store = store
+        self._size = size
+        self._held: OrderedDict[tuple[int, int], Assigned] = OrderedDict()
+
+    def get(self, version: int, components: int) -> Assigned:
+        """The assignments of a version, read again only when patterns were scored since."""
+        counts = {r["version"]: r["patterns"] for r in self._store.rows("assignments.counts")}
+        key = (version, counts.get(version, 0))
+        if key not in self._held:
+            self._held[key] = load_assigned(self._store, version, components)
+            while len(self._held) > self._size:
+                self._held.popitem(last=False)
+        self._held.move_to_end(key)
+        return self._held[key]
+

@@ -1,0 +1,123 @@
+"""A job: one run of a stage, visible while it runs, cancellable, with an end that is always told."""
+
+import os
+import socket
+import time
+import uuid
+from types import TracebackType
+
+from genlab.errors import GenlabError
+from genlab.store import Store
+from genlab.store.workspace import process_alive
+
+
+class JobCancelled(GenlabError):
+    """Somebody asked the job to stop."""
+
+
+class Job:
+    """``with Job(store, "embed") as job: ... job.progress(done, "...")``.
+
+    Leaving the block ends the job: done, failed (with the error's text) or cancelled.  Progress is
+    written at most twice a second.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        total: float | None = None,
+        detail: str = "",
+        flow_run_id: str | None = None,
+        job_id: str | None = None,
+    ):
+        self.job_id = job_id or uuid.uuid4().hex
+        self.version: int | None = None
+        self._store = store
+        self._total = total
+        self._last = 0.0
+        self._stop = False
+        self._detail = detail
+        store.write(
+            "jobs.start",
+            job_id=self.job_id,
+            kind=kind,
+            total=total,
+            detail=detail,
+            flow_run_id=flow_run_id,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+        )
+
+    def progress(
+        self, done: float, detail: str = "", total: float | None = None, force: bool = False
+    ) -> None:
+        """Say how far it is; notice a request to stop."""
+        self._detail = detail or self._detail
+        if total is not None:
+            self._total = total
+        if not force and time.monotonic() - self._last < 0.5:
+            return
+        self._last = time.monotonic()
+        answer = self._store.write(
+            "jobs.progress",
+            job_id=self.job_id,
+            done=float(done),
+            total=self._total,
+            detail=self._detail,
+        )
+        self._stop = answer.get("status") == "cancelling"
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked for an end; asks the store at most twice a second."""
+        if not self._stop and time.monotonic() - self._last >= 0.5:
+            self._last = time.monotonic()
+            status = self._store.rows("jobs.get", job_id=self.job_id)[0]["status"]
+            self._stop = status == "cancelling"
+        return self._stop
+
+    def raise_if_cancelled(self) -> None:
+        """JobCancelled when somebody asked for an end."""
+        if self.should_stop():
+            raise JobCancelled("cancelled on request")
+
+    def __enter__(self) -> "Job":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            status, detail = "done", self._detail
+        elif isinstance(error, JobCancelled | KeyboardInterrupt) or (
+            kind is not None and kind.__name__ == "TerminationSignal"  # Prefect's way to cancel
+        ):
+            status, detail = "cancelled", "cancelled on request"
+        else:
+            status, detail = "failed", str(error) or type(error).__name__
+        self._store.write(
+            "jobs.finish",
+            job_id=self.job_id,
+            status=status,
+            detail=detail[:2000],
+            version=self.version,
+        )
+
+
+def reconcile(store: Store) -> list[str]:
+    """End the jobs whose process is gone (killed, powered off): their ids."""
+    stale = []
+    for job in store.rows("jobs.running"):
+        if job["host"] == socket.gethostname() and not process_alive(job["pid"]):
+            store.write(
+                "jobs.finish",
+                job_id=job["job_id"],
+                status="failed",
+                detail=f"its process {job['pid']} ended without a word; start it again",
+                version=None,
+            )
+            stale.append(job["job_id"])
+    return stale

@@ -1,0 +1,244 @@
+"""Labels: give, clear, undo, import, export; and what they change, in the same second."""
+
+import csv
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from genlab.config import LabellingSettings
+from genlab.errors import InputError
+from genlab.labelling import Propagation
+from genlab.pipeline.assigned import (
+    Assigned,
+    AssignedCache,
+    Labels,
+    active_version,
+    load_labels,
+    spread,
+)
+from genlab.pipeline.tables import strings
+from genlab.store import Store
+
+MAX_LABEL_LENGTH = 120
+
+
+class Settled(NamedTuple):
+    """What a change of labels did."""
+
+    changed: int  # patterns whose label, verdict or confidence changed
+    settled_messages: int  # messages of patterns that are known now and were not before
+    unsettled_messages: int  # messages of patterns that were known before and are not now
+    known_messages: int  # messages of all known patterns now
+
+
+class Imported(NamedTuple):
+    """What an import of labels did."""
+
+    rows: int
+    labelled_patterns: int
+    unmatched: list[str]  # ids or texts that belong to no stored message
+
+
+def give_label(
+    store: Store,
+    pattern_ids: Sequence[str],
+    label: str | None,
+    how: str,
+    annotator: str,
+) -> str:
+    """Label patterns (None clears) as one gesture; the gesture's id, for an undo.
+
+    Durable when it returns.  Raises InputError for an empty, overlong or multi-line label.
+    """
+    return _append(store, list(pattern_ids), [label] * len(pattern_ids), None, how, annotator)
+
+
+def take_back(store: Store, annotator: str, action: str = "undo") -> dict[str, Any] | None:
+    """Undo (or redo) this person's last gesture: group_id, patterns and how; None when none is."""
+    found = store.rows("labels.last_group", annotator=annotator, action=action)
+    if not found:
+        return None
+    store.write(
+        "labels.take_back", action=action, group_id=found[0]["group_id"], annotator=annotator
+    )
+    return found[0]
+
+
+def propagate_labels(
+    store: Store,
+    settings: LabellingSettings,
+    cache: AssignedCache | None = None,
+    version: int | None = None,
+) -> tuple[Assigned, Labels, Propagation, Settled]:
+    """Bring the assignments of a version (default: the active one) in line with the labels.
+
+    Writes only the rows that changed.  No model is needed: one sparse matrix product.
+    """
+    if version is None:
+        row = active_version(store)
+    else:
+        row = next(r for r in store.rows("model_versions.list") if r["version"] == version)
+    assigned = (cache or AssignedCache(store)).get(row["version"], row["components"])
+    labels = load_labels(store, assigned)
+    after = spread(assigned, labels, settings)
+    settled = _write_changes(store, assigned, labels, after)
+    return assigned, labels, after, settled
+
+
+def import_labels(store: Store, path: Path, annotator: str) -> Imported:
+    """Read a CSV with columns message_id (or text), label, annotator, at; the last two optional.
+
+    A row matches by message id, by message text or by canonical text.  Labels of one annotator and
+    file are one gesture.  Raises InputError naming the line for a missing column or an empty label.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            key = next((c for c in ("message_id", "text", "pattern_id") if c in columns), None)
+            if key is None or "label" not in columns:
+                raise InputError(
+                    f"{path}: found columns {columns}, expected message_id (or text) and label"
+                )
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file in UTF-8: {error}") from None
+    texts = [row[key] or "" for row in rows]
+    found = store.rows("patterns.resolve_texts", texts=sorted(set(texts)))
+    pattern_of = {row["text"]: row["pattern_id"] for row in found}
+    if key == "pattern_id":
+        pattern_of = {text: text for text in texts}
+    unmatched = sorted({text for text in texts if pattern_of.get(text) is None})
+    by_annotator: dict[str, tuple[list[str], list[str | None], list[datetime | None]]] = {}
+    for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=2):
+        if not (row["label"] or "").strip():
+            raise InputError(f"{path}, line {number}: the label is empty")
+        pattern = pattern_of.get(text)
+        if pattern is not None:
+            group = by_annotator.setdefault(row.get("annotator") or annotator, ([], [], []))
+            group[0].append(pattern)
+            group[1].append(row["label"])
+            group[2].append(_parse_time(row.get("at"), path, number))
+    for who, (patterns, labels, times) in by_annotator.items():
+        _append(store, patterns, labels, times, "import", who)
+    labelled = {p for patterns, _, _ in by_annotator.values() for p in patterns}
+    return Imported(len(rows), len(labelled), unmatched)
+
+
+def export_labels(store: Store, path: Path) -> int:
+    """Write every labelled pattern, one of its messages each, as CSV; the number of rows.
+
+    A cell a spreadsheet would run as a formula gets a leading apostrophe.
+    """
+    rows = store.rows("labels.export")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["message_id", "label", "annotator", "at", "text", "pattern_id"])
+        for row in rows:
+            cells = [row["message_id"], row["label"], row["annotator"]]
+            at = row["labelled_at"].isoformat(timespec="seconds")
+            writer.writerow(
+                [*map(neutral, cells), at, neutral(row["canonical_text"]), row["pattern_id"]]
+            )
+    return len(rows)
+
+
+def neutral(cell: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _append(
+    store: Store,
+    pattern_ids: list[str],
+    labels: list[str | None],
+    times: list[datetime | None] | None,
+    how: str,
+    annotator: str,
+) -> str:
+    group = uuid.uuid4().hex
+    events = pa.table(
+        {
+            "event_id": [f"{group}-{i}" for i in range(len(pattern_ids))],
+            "pattern_id": pa.array(pattern_ids, pa.string()),
+            "label": pa.array([_checked(label) for label in labels], pa.string()),
+            "created_at": pa.array(times or [None] * len(pattern_ids), pa.timestamp("us")),
+        }
+    )
+    store.write(
+        "labels.append",
+        inputs={"in_events": events},
+        group_id=group,
+        how=how,
+        annotator=annotator,
+    )
+    return group
+
+
+def _checked(label: str | None) -> str | None:
+    if label is None:
+        return None
+    name = label.strip()
+    if not name or len(name) > MAX_LABEL_LENGTH or any(ord(c) < 32 for c in name):
+        raise InputError(
+            f"found the label {label[:60]!r}, expected 1 to {MAX_LABEL_LENGTH} characters on one line"
+        )
+    return name
+
+
+def _parse_time(text: str | None, path: Path, number: int) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{path}, line {number}: found the time {text!r}, expected ISO 8601"
+        ) from None
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _write_changes(
+    store: Store, assigned: Assigned, labels: Labels, after: Propagation
+) -> Settled:
+    table = assigned.table
+    names = np.array([*labels.names, None], dtype=object)  # index -1 is None
+    label = names[after.label]
+    stored = store.read("assignments.labelled", version=assigned.version)
+    if stored.num_rows != table.num_rows:  # scored meanwhile: the scorer propagates as well
+        return Settled(0, 0, 0, 0)
+    changed = (
+        (strings(stored["label"]) != label)
+        | (strings(stored["verdict"]) != after.verdict)
+        | (np.abs(stored["confidence"].to_numpy() - after.confidence) > 1e-6)
+        | (np.abs(stored["s_ood"].to_numpy() - after.s_ood) > 1e-6)
+        | (np.abs(stored["evidence"].to_numpy() - after.evidence) > 1e-6)
+    )
+    was = strings(stored["verdict"]) == "known"
+    now = after.verdict == "known"
+    counts = assigned.message_counts
+    if changed.any():
+        rows = pa.table(
+            {
+                "pattern_id": assigned.pattern_ids[changed],
+                "label": pa.array(label[changed], pa.string()),
+                "confidence": after.confidence[changed].astype(float),
+                "s_ood": after.s_ood[changed].astype(float),
+                "evidence": after.evidence[changed].astype(float),
+                "verdict": pa.array(after.verdict[changed], pa.string()),
+            }
+        )
+        store.write(
+            "assignments.relabel", inputs={"in_relabelled": rows}, version=assigned.version
+        )
+    return Settled(
+        int(changed.sum()),
+        int(counts[now & ~was].sum()),
+        int(counts[was & ~now].sum()),
+        int(counts[now].sum()),
+    )
