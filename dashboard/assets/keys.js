@@ -1,0 +1,52 @@
+/* Keyboard for every page: single keys outside inputs go to dcc.Store "key-event" as {key, n};
+   "/" goes to the search field, "?" opens and closes the help, Escape closes it. */
+(() => {
+  "use strict";
+  const STORE = "key-event";
+  let n = 0;
+
+  const typing = (node) =>
+    node?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node?.tagName ?? "") ||
+    Boolean(node?.closest?.("[role=combobox], [role=slider], .dash-dropdown"));
+
+  // Enter on a focused button or link must press it, and nothing else
+  const pressable = (node) => Boolean(node?.closest?.("button, a[href], summary, [role=button]"));
+
+  function toggleHelp(open) {
+    const help = document.getElementById("help-overlay");
+    if (!help) return false;
+    const show = open ?? help.hidden;
+    const was = !help.hidden;
+    help.hidden = !show;
+    if (show) help.querySelector("button, [tabindex]")?.focus();
+    return was !== show;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    const { key, target } = event;
+    if (typing(target)) {
+      if (key === "Escape") target.blur();
+      return;
+    }
+    if (key === "?") {
+      toggleHelp();
+    } else if (key === "/") {
+      const search = document.getElementById("map-search") ?? document.querySelector("[data-genlab-search]");
+      if (!search) return;
+      const field = search.matches("input") ? search : search.querySelector("input");
+      field?.focus();
+      field?.select();
+      event.preventDefault();
+    } else if (key === "Escape" && toggleHelp(false)) {
+      return;
+    } else if (/^[a-z0-9]$/i.test(key) || key === "Escape" || (key === "Enter" && !pressable(target))) {
+      window.dash_clientside?.set_props?.(STORE, { data: { key: key.length === 1 ? key.toLowerCase() : key, n: ++n } });
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.id === "help-overlay" || event.target.closest?.("[data-close-help]")) toggleHelp(false);
+    if (event.target.closest?.("[data-open-help]")) toggleHelp(true);
+  });
+})();

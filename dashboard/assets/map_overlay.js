@@ -1,0 +1,177 @@
+/* What lies over the points: lasso, hover ring, names of groups, tooltip, legend.
+   Text from machines is only ever set as textContent or drawn with fillText. */
+(() => {
+  "use strict";
+  const parts = (window.genlabMapParts ??= {});
+  const CELLS = 28;
+
+  function drawOverlay(map) {
+    const { pen, theme, shape } = map;
+    pen.clearRect(0, 0, map.width, map.height);
+    drawNames(map);
+    if (map.hovered >= 0 && map.hovered < map.x.length) {
+      const { scale, x0, y0 } = map.view();
+      pen.beginPath();
+      pen.arc(x0 + scale * map.x[map.hovered], y0 - scale * map.y[map.hovered], map.radius[map.hovered] + 4, 0, 7);
+      pen.lineWidth = 2;
+      pen.strokeStyle = theme.accent;
+      pen.stroke();
+    }
+    if (!shape || shape.points.length < 4) return;
+    const p = shape.points;
+    pen.beginPath();
+    if (shape.kind === "box") {
+      pen.rect(p[0], p[1], p[p.length - 2] - p[0], p[p.length - 1] - p[1]);
+    } else {
+      for (let k = 0; k < p.length; k += 2) pen.lineTo(p[k], p[k + 1]);
+      pen.closePath();
+    }
+    pen.globalAlpha = 0.12;
+    pen.fillStyle = theme.accent;
+    pen.fill();
+    pen.globalAlpha = 1;
+    pen.lineWidth = 1.5;
+    pen.setLineDash([5, 4]);
+    pen.strokeStyle = theme.accent;
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  /** Where each category is densest: [{name, x, y, count}], largest first. */
+  function anchors(map) {
+    const { colours, extent, x, y, shown } = map;
+    if (colours?.kind !== "category" || colours.index.length !== x.length) return [];
+    const k = colours.names.length;
+    const cell = new Uint32Array(k * CELLS * CELLS), sum = new Float64Array(2 * k * CELLS * CELLS);
+    const total = new Uint32Array(k);
+    const cw = (extent.x1 - extent.x0) / CELLS || 1, ch = (extent.y1 - extent.y0) / CELLS || 1;
+    for (let i = 0; i < x.length; i++) {
+      const c = colours.index[i];
+      if (c >= k || (shown && !shown[i])) continue;
+      const u = Math.min(CELLS - 1, Math.floor((x[i] - extent.x0) / cw));
+      const v = Math.min(CELLS - 1, Math.floor((y[i] - extent.y0) / ch));
+      const at = (c * CELLS + v) * CELLS + u;
+      cell[at]++;
+      total[c]++;
+      sum[2 * at] += x[i];
+      sum[2 * at + 1] += y[i];
+    }
+    const out = [];
+    for (let c = 0; c < k; c++) {
+      if (total[c] < 3) continue;
+      let best = c * CELLS * CELLS;
+      for (let at = best; at < (c + 1) * CELLS * CELLS; at++) if (cell[at] > cell[best]) best = at;
+      out.push({ name: colours.names[c], x: sum[2 * best] / cell[best], y: sum[2 * best + 1] / cell[best], count: total[c] });
+    }
+    return out.sort((a, b) => b.count - a.count).slice(0, 40);
+  }
+
+  function drawNames(map) {
+    if (map.shape || map.moving || map.host.dataset.names === "off") return;
+    if (map.anchorsOf !== map.colours || map.anchorsAt !== map.grid) {
+      Object.assign(map, { anchorsOf: map.colours, anchorsAt: map.grid, anchors: anchors(map) });
+    }
+    const { pen, theme } = map;
+    const { scale, x0, y0 } = map.view();
+    const taken = [];
+    pen.font = "600 12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.lineJoin = "round";
+    for (const { name, x, y } of map.anchors) {
+      const text = name.length > 28 ? `${name.slice(0, 27)}…` : name;
+      const cx = x0 + scale * x, cy = y0 - scale * y, half = pen.measureText(text).width / 2 + 4;
+      if (cx < half || cy < 10 || cx > map.width - half || cy > map.height - 10) continue;
+      if (taken.some((t) => Math.abs(t.cx - cx) < t.half + half && Math.abs(t.cy - cy) < 18)) continue;
+      taken.push({ cx, cy, half });
+      pen.lineWidth = 4;
+      pen.strokeStyle = theme.paper;
+      pen.strokeText(text, cx, cy);
+      pen.fillStyle = theme.ink;
+      pen.fillText(text, cx, cy);
+    }
+  }
+
+  const number = (v) => (Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") : String(+v.toPrecision(3)));
+
+  /** What the colour says about one point, in words. */
+  function meaning(colours, i) {
+    if (!colours) return "";
+    if (colours.kind === "category") return colours.names[colours.index[i]] ?? "unlabelled";
+    const value = colours.value[i];
+    return `${colours.name || "value"} ${value === value ? number(value) : "unknown"}`;
+  }
+
+  function showTip(map, index, sx, sy) {
+    const tip = map.tip;
+    tip.hidden = index < 0;
+    if (index < 0) return;
+    if (tip.dataset.index !== String(index) || map.tipOf !== map.colours) {
+      tip.dataset.index = String(index);
+      map.tipOf = map.colours;
+      tip.replaceChildren();
+      parts.element("div", "gl-map-tip-text", tip, map.texts?.[index] ?? map.ids[index]);
+      const line = parts.element("div", "gl-map-tip-line", tip);
+      const count = map.size[index];
+      parts.element("span", "", line, meaning(map.colours, index));
+      parts.element("span", "gl-num", line, `${number(count)} message${count === 1 ? "" : "s"}`);
+    }
+    const { offsetWidth: w, offsetHeight: h } = tip;
+    const left = sx + 16 + w > map.width ? sx - 14 - w : sx + 16;
+    const top = sy + 16 + h > map.height ? sy - 12 - h : sy + 16;
+    tip.style.transform = `translate(${Math.max(4, Math.round(left))}px, ${Math.max(4, Math.round(top))}px)`;
+  }
+
+  /** Bottom left: names with their colours and counts (a click selects), or a scale. */
+  class Legend {
+    constructor(map) {
+      this.map = map;
+      this.node = parts.element("div", "gl-map-legend", map.host);
+      this.node.hidden = true;
+    }
+
+    update() {
+      const { colours } = this.map;
+      this.node.hidden = !colours || this.map.host.dataset.legend === "off";
+      if (this.node.hidden) return;
+      this.node.replaceChildren();
+      if (colours.name) parts.element("div", "gl-map-legend-title", this.node, colours.name);
+      if (colours.kind === "category") this.#categories(colours);
+      else this.#scale(colours);
+    }
+
+    #scale({ scale, min, max, unit }) {
+      const bar = parts.element("div", "gl-map-legend-bar", this.node);
+      bar.style.backgroundImage = `linear-gradient(to right, ${scale.join(", ")})`;
+      const ends = parts.element("div", "gl-map-legend-ends gl-num", this.node);
+      parts.element("span", "", ends, number(min));
+      if (unit) parts.element("span", "", ends, unit);
+      parts.element("span", "", ends, number(max));
+    }
+
+    #categories({ index, palette, names }) {
+      const counts = new Uint32Array(names.length + 1);
+      for (const k of index) counts[Math.min(k, names.length)]++;
+      const row = (k, name, colour) => {
+        const button = parts.element("button", "gl-map-legend-row", this.node);
+        button.type = "button";
+        button.title = `select all ${name}`;
+        const swatch = parts.element("i", "", button);
+        if (colour) swatch.style.background = colour;
+        parts.element("span", "gl-map-legend-name", button, name);
+        parts.element("span", "gl-num", button, counts[k].toLocaleString("en"));
+        button.addEventListener("click", (event) => {
+          const inside = [];
+          index.forEach((v, i) => Math.min(v, names.length) === k && (!this.map.shown || this.map.shown[i]) && inside.push(i));
+          this.map.select(inside, event.ctrlKey || event.metaKey ? "add" : "replace", "legend");
+        });
+      };
+      const order = names.map((_, k) => k).filter((k) => counts[k]).sort((a, b) => counts[b] - counts[a]);
+      for (const k of order.slice(0, 12)) row(k, names[k], palette[k]);
+      if (order.length > 12) parts.element("div", "gl-map-legend-more", this.node, `and ${order.length - 12} more`);
+      if (counts[names.length]) row(names.length, "unlabelled", null);
+    }
+  }
+
+  Object.assign(parts, { drawOverlay, showTip, Legend });
+})();
