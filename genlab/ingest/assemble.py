@@ -1,0 +1,158 @@
+"""Records of a format -> messages, patterns and rejected input, in batches."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from genlab.config import IngestSettings
+from genlab.ingest.fields import Fault, Fields, IngestOptions, map_record
+from genlab.ingest.masking import Masker, pattern_id
+from genlab.ingest.structured import flaw, not_an_object
+from genlab.records import Batch, FilePosition, Message, Pattern, Rejected
+
+_RAW = 2000  # characters of rejected input that are kept
+_EMPTY = Fault("empty_text", "found no text but blanks, expected at least one visible character")
+
+
+def latest_time(settings: IngestSettings) -> datetime:
+    """The latest time (naive UTC) that a message may carry now."""
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    return now + timedelta(hours=settings.max_future_hours)
+
+
+class Assembler:
+    """Collects the batch of one stream (a file, standard input, a request).
+
+    A message's id is the given one, else 32 hex digits of BLAKE2b over (file_id, position, index
+    within the line, text).  Given ids are remembered (8 bytes of hash each) for the stream's life,
+    so that a repeated one becomes visible.
+    """
+
+    def __init__(
+        self, source: str, path: str, file_id: str, masker: Masker, latest: datetime
+    ) -> None:
+        self.source, self.path = source, path
+        self._masker, self._latest = masker, latest
+        self._hash = hashlib.blake2b(file_id.encode(), digest_size=16)
+        self._given: set[int] = set()
+        self._start()
+
+    def _start(self) -> None:
+        self._messages: list[Message] = []
+        self._patterns: dict[str, Pattern] = {}  # by canonical text
+        self._rejected: list[Rejected] = []
+        self.lines = 0
+
+    def add(self, results: Sequence[Fields | Fault], position: int, raw: str | bytes) -> None:
+        """Take the records found at ``position`` (1-based line or record); ``raw``: the input."""
+        for index, fields in enumerate(results):
+            self.lines += 1
+            fault = fields if isinstance(fields, Fault) else self._take(fields, position, index)
+            if fault is not None:
+                self._rejected.append(
+                    Rejected(self.source, self.path, position, *fault, shown(raw))
+                )
+
+    def take(self, position: FilePosition | None) -> Batch:
+        """The batch so far; a new one begins."""
+        batch = Batch(
+            self._messages, list(self._patterns.values()), self._rejected, position, self.lines
+        )
+        self._start()
+        return batch
+
+    def _take(self, fields: Fields, position: int, index: int) -> Fault | None:
+        text, given, device, severity, when, attributes, canonical = fields
+        if when is not None and when > self._latest:
+            return Fault(
+                "future_date",
+                f"found the time {when.isoformat()}Z, expected one up to "
+                f"{self._latest.isoformat()}Z; set the clock or zone of the sender, or raise "
+                "ingest.max_future_hours",
+            )
+        canonical = self._masker.mask(text) if canonical is None else " ".join(canonical.split())
+        if not canonical or not text.strip():
+            return _EMPTY
+        if given is None:
+            digest = self._hash.copy()
+            digest.update(f"{position}.{index}\0{text}".encode())
+            given = digest.hexdigest()
+        elif (key := hash(given)) in self._given:
+            return Fault(
+                "duplicate_id",
+                f"found the id {given[:200]!r} a second time in one file, expected each once; "
+                "correct the sender or name another field with --id-field",
+            )
+        else:
+            self._given.add(key)
+        pattern = self._patterns.get(canonical)
+        if pattern is None:
+            pattern = Pattern(pattern_id(canonical), canonical, text)
+            self._patterns[canonical] = pattern
+        self._messages.append(
+            Message(
+                given,
+                self.source,
+                device,
+                severity,
+                when,
+                text,
+                pattern.pattern_id,
+                attributes or {},
+            )  # fmt: skip
+        )
+        return None
+
+
+def parse_records(
+    records: Iterable[Any],
+    source: str,
+    options: IngestOptions,
+    settings: IngestSettings,
+    masker: Masker,
+    stream: str = "",
+) -> Batch:
+    """Records that are already decoded (an HTTP request, rows of a frame) as one batch.
+
+    Each is a mapping, by the same field mapping as a JSON line, or a str that is the text.
+    ``stream`` is the identity of records without an id: the same stream, positions and texts give
+    the same messages again.  Nothing raises: what is no message is in ``rejected``.
+    """
+    assembler = Assembler(
+        source, "-", f"records\0{source}\0{stream}", masker, latest_time(settings)
+    )
+    for position, record in enumerate(records, start=1):
+        result: Fields | Fault
+        if fault := flaw(record):
+            result = fault
+        elif isinstance(record, str):
+            result = Fields(record)
+        elif isinstance(record, Mapping):
+            result = map_record(record, options)
+        else:
+            result = not_an_object(record)
+        if isinstance(result, Fields) and len(result.text) > settings.max_line_bytes:
+            result = too_long(len(result.text), settings.max_line_bytes)
+        assembler.add((result,), position, str(record)[:_RAW])
+    return assembler.take(None)
+
+
+def too_long(length: int, limit: int) -> Fault:
+    """The Fault of a line over the limit."""
+    return Fault(
+        "line_too_long",
+        f"found {length:,} bytes in one line, expected at most {limit:,}; split it, or raise "
+        "ingest.max_line_bytes",
+    )
+
+
+def shown(raw: str | bytes) -> str:
+    """Input as it can be stored and shown: escaped where it is not printable, at most 2,000 chars."""
+    if isinstance(raw, bytes):
+        raw = raw[:_RAW].decode("utf-8", "backslashreplace")
+    text = "".join(
+        char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode()
+        for char in raw[:_RAW]
+    )
+    return text[:_RAW]
