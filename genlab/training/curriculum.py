@@ -1,4 +1,4 @@
-"""A curriculum: phases of epochs, each with its loss weights, read from a file and not from code."""
+"""A curriculum: phases of epochs, each with its loss weights, read from a file, not from code."""
 
 import tomllib
 from collections.abc import Iterator
@@ -60,11 +60,11 @@ class PlannedEpoch(NamedTuple):
     """One epoch of a plan."""
 
     phase: Phase
-    index: int  # within its phase, from 0
+    number: int  # within its phase, from 0
 
     def weights_at(self, share: float, base: LossWeights) -> LossWeights:
         """The weights after ``share`` in [0, 1] of this epoch."""
-        return self.phase.weights_at((self.index + share) / self.phase.epochs, base)
+        return self.phase.weights_at((self.number + share) / self.phase.epochs, base)
 
 
 def plan(curriculum: Curriculum, has_labels: bool) -> Iterator[PlannedEpoch]:

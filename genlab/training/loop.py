@@ -85,7 +85,7 @@ def train(
     for group in state.optimiser.param_groups:
         group["lr"] = settings.learning_rate
     for planned in plan(curriculum, has_labels=y is not None):
-        if planned.index == 0 and planned.phase.place_components and not state.model.placed:
+        if planned.number == 0 and planned.phase.place_components and not state.model.placed:
             place_components(state.model, x, settings.seed)
         report = _epoch(state, x, y, planned, weights, settings.batch_size, alpha0, should_stop)
         if report is None:

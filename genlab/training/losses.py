@@ -3,6 +3,7 @@
 N patterns, K components, T of them in the expectation over c, Y labels; a label of -1 is none.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -54,8 +55,9 @@ def sparsity(log_responsibilities: Tensor) -> Tensor:
 
     Penalising it concentrates the usage: fewer components stay active.
     """
-    usage = log_responsibilities.exp().mean(0)
-    return -torch.special.xlogy(usage, usage).sum()
+    # In logarithms: the gradient stays finite where a usage underflows to 0.
+    log_usage = torch.logsumexp(log_responsibilities, 0) - math.log(len(log_responsibilities))
+    return -(log_usage.exp() * log_usage).sum()
 
 
 def classification(log_responsibilities: Tensor, tau: Tensor, labels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class Clusters(NamedTuple):
     """Hard clusters of N patterns in K groups, in whatever space."""
 
     assignment: Tensor  # (N,) int64
-    count: Tensor  # (K,), 0 for those left spare
+    size: Tensor  # (K,), 0 for those left spare
 
 
 @torch.no_grad()
@@ -54,8 +54,8 @@ def kmeans(x: Tensor, k: int, seed: int) -> Clusters:
 
 def group_means(x: Tensor, clusters: Clusters) -> Tensor:
     """(N, F) -> (K, F); the overall mean for an empty cluster."""
-    sums = x.new_zeros(len(clusters.count), x.shape[1]).index_add_(0, clusters.assignment, x)
-    count = clusters.count.to(x.dtype)[:, None]
+    sums = x.new_zeros(len(clusters.size), x.shape[1]).index_add_(0, clusters.assignment, x)
+    count = clusters.size.to(x.dtype)[:, None]
     return torch.where(count > 0, sums / count.clamp(min=1), x.mean(0))
 
 
@@ -64,7 +64,7 @@ def group_gaussians(x: Tensor, clusters: Clusters) -> Gaussian:
     mean = group_means(x, clusters)
     square = (x - mean[clusters.assignment]).square()
     pooled = square.mean(0)
-    count = clusters.count.to(x.dtype)[:, None]
+    count = clusters.size.to(x.dtype)[:, None]
     sums = torch.zeros_like(mean).index_add_(0, clusters.assignment, square)
     variance = (sums + PRIOR_COUNT * pooled) / (count + PRIOR_COUNT)
     variance = torch.where(count > 0, variance, x.var(0, correction=0))
@@ -73,5 +73,5 @@ def group_gaussians(x: Tensor, clusters: Clusters) -> Gaussian:
 
 def group_weights(clusters: Clusters) -> Tensor:
     """(K,), positive, sum 1, in proportion to the counts."""
-    weights = clusters.count.to(torch.get_default_dtype()).clamp(min=SPARE_COUNT)
+    weights = clusters.size.to(torch.get_default_dtype()).clamp(min=SPARE_COUNT)
     return weights / weights.sum()
