@@ -100,7 +100,7 @@ class Assembler:
                 text,
                 pattern.pattern_id,
                 attributes or {},
-            )  # fmt: skip
+            )
         )
         return None
 
@@ -148,7 +148,7 @@ def too_long(length: int, limit: int) -> Fault:
 
 
 def shown(raw: str | bytes) -> str:
-    """Input as it can be stored and shown: escaped where it is not printable, at most 2,000 chars."""
+    """Input as it can be stored and shown: unprintable characters escaped, cut to 2,000."""
     if isinstance(raw, bytes):
         raw = raw[:_RAW].decode("utf-8", "backslashreplace")
     text = "".join(

@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from genlab.errors import InputError
 from genlab.ingest.lines import CHUNK
@@ -44,7 +44,7 @@ def expand(paths: Sequence[str], follow: bool) -> list[str]:
         elif Path(path).exists():
             found[os.path.realpath(path)] = None
         elif has_magic(path):
-            matches = sorted(glob(path, recursive=True))
+            matches = sorted(glob(path, recursive=True))  # noqa: PTH207 (absolute patterns)
             if not matches and not follow:
                 raise InputError(f"{path}: no file matches; check the pattern and the folder")
             for match in matches:
@@ -69,7 +69,8 @@ class Source:
     def __init__(self, path: str) -> None:
         self.path = path
         self._packed = path.endswith(".gz")
-        self._file: IO[bytes] = gzip.open(path) if self._packed else Path(path).open("rb")
+        opened = gzip.open(path) if self._packed else Path(path).open("rb")  # noqa: SIM115
+        self._file = cast(IO[bytes], opened)
 
     def __enter__(self) -> "Source":
         return self

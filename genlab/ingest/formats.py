@@ -1,11 +1,11 @@
 """Which format a file has, and the parser for it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import PurePath
-from typing import Protocol
+from typing import Any, Protocol
 
 from genlab.ingest.fields import Fault, Fields, Format, IngestOptions
 from genlab.ingest.plain import PlainParser
@@ -88,7 +88,7 @@ class _Lines:
 
     pending = 0
 
-    def __init__(self, parse) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, parse: Callable[[str], Any]) -> None:
         self._parse = parse
 
     def __call__(self, line: str) -> Sequence[Fields | Fault]:

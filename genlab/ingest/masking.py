@@ -1,9 +1,10 @@
 """Masking: the values in a text become placeholders, what is left is its pattern.
 
-Rules come from config/masks.toml and a user's own file.  Each word (text between blanks) is masked
-on its own and remembered, since most words of machine text come again and again; the few rules that
-reach over blanks run first.  Runs of blanks become one.  Masking is idempotent, takes time linear in
-the text, and a polarity word (on, off, failed ...) inside a masked path, URL or host stays visible.
+Rules come from config/masks.toml and a user's own file.  Each word (text between blanks) is
+masked on its own and remembered, since most words of machine text come again and again; the few
+rules that reach over blanks run first.  Runs of blanks become one.  Masking is idempotent, takes
+time linear in the text, and a polarity word (on, off, failed ...) inside a masked path, URL or host
+stays visible.
 """
 
 import hashlib

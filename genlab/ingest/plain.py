@@ -64,7 +64,7 @@ _LEVEL = re.compile(
     r"|^(?: +\d+){0,2} ([VDIWEF])[ /]"
 )
 _BARE_LEVEL = re.compile(rf"[\[(<]?((?:{_NAMES}))(?:[\])>:|]| -|  )|[\[(<]((?i:{_NAMES}))[\])>]")
-_NEAR = 80  # characters behind the time in which a severity is looked for
+_NEAR = 120  # characters behind the time in which a severity is looked for
 
 
 class PlainParser:

@@ -260,7 +260,7 @@ def _not_text(head: bytes) -> Fault | None:
     if head.startswith(_MAGIC):
         return Fault(
             "binary_file",
-            f"found a binary file (it begins with {head[:4]!r}), expected text; unpack or export it",
+            f"found a binary file (first bytes {head[:4]!r}), expected text; unpack or export it",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""JSON on lines: any objects, the journal's export and OTLP requests.  Sequences of Fields/Fault."""
+"""JSON on lines: any objects, the journal's export, OTLP requests -> Fields and Faults."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

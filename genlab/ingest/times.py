@@ -4,13 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-MONTHS = {
-    name: number
-    for number, name in enumerate(
-        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
-        start=1,
-    )
-}
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = {name: number for number, name in enumerate(_NAMES, start=1)}
 _EPOCH = datetime(1970, 1, 1)
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,9})?")
 _ISO = re.compile(
@@ -19,7 +14,8 @@ _ISO = re.compile(
 )
 _DATE = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)")
 _C_TIME = re.compile(
-    r"(?:\w{3},? +)?(\w{3}) +(\d\d?) +(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?: +[A-Z]{3,4})? +(\d{4})"
+    r"(?:\w{3},? +)?(\w{3}) +(\d\d?) +(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?"
+    r"(?: +[A-Z]{3,4})? +(\d{4})"
 )
 _WEB = re.compile(r"(\d\d?)/(\w{3})/(\d{4}):(\d\d):(\d\d):(\d\d)(?: ([+-]\d{4}))?")
 # An epoch of seconds, milli-, micro- or nanoseconds is told by its size: each unit covers
