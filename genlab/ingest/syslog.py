@@ -18,10 +18,12 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) ([\w.:-]+) (?=[\w./()-]+
 _TAG = re.compile(r"([\w./()@-]{1,64})(?:\[([\w.-]{1,32})\])?:")
 _PARAM = re.compile(r' ([^ =\]"]{1,64})="((?:[^"\\\]]|\\.)*)"')
 _ELEMENT = re.compile(r"\[([^ =\]\"]{1,64})")
-_FACILITIES = (  # by number, RFC 5424 section 6.2.1
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock "
-    "local0 local1 local2 local3 local4 local5 local6 local7"
-).split()  # noqa: SIM905
+# by number, RFC 5424 section 6.2.1
+_FACILITIES = (
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron"),
+    *("authpriv", "ftp", "ntp", "audit", "alert", "clock"),
+    *(f"local{number}" for number in range(8)),
+)
 
 
 def is_syslog(line: str) -> bool:
