@@ -6,6 +6,7 @@ from genlab.errors import InputError
 
 SMALL = 20  # below this many patterns UMAP's neighbourhoods mean nothing: principal components
 _EPOCHS_NEW, _EPOCHS_AGAIN = 200, 60  # a known layout needs settling, not finding
+_START_WIDTH = 10.0  # about four standard deviations of a first layout, as UMAP starts
 _EXACT_NEIGHBOURS = 50_000  # beyond, UMAP's own approximate search
 
 
@@ -69,11 +70,9 @@ def principal_positions(latents: np.ndarray) -> np.ndarray:
     if len(latents) < 2:
         return positions
     centred = latents - latents.mean(axis=0)
-    _, values, axes = np.linalg.svd(centred.T @ centred, hermitian=True)
-    axes = (
-        axes[:2]
-        * np.sign(axes[:2][np.arange(len(axes[:2])), np.abs(axes[:2]).argmax(axis=1)])[:, None]
-    )
+    axes = np.linalg.svd(centred.T @ centred, hermitian=True)[2][:2]
+    loudest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    axes = axes * np.sign(loudest)
     positions[:, : len(axes)] = centred @ axes.T
     spread = positions[:, 0].std()
     return positions / spread if spread > 0 else positions
@@ -96,29 +95,41 @@ def procrustes(positions: np.ndarray, source: np.ndarray, target: np.ndarray) ->
 def _umap(
     latents: np.ndarray, start: np.ndarray | None, neighbours: int, min_dist: float, seed: int
 ) -> np.ndarray:
-    import warnings
-
-    from umap import UMAP
+    """UMAP's graph, laid out from ``start`` as it is: UMAP(init=...) would squash it first."""
+    from sklearn.utils import check_random_state
+    from umap.layouts import optimize_layout_euclidean
+    from umap.umap_ import find_ab_params, fuzzy_simplicial_set, make_epochs_per_sample
 
     size = len(latents)
     neighbours = min(neighbours, size - 1)
-    precomputed: tuple = (None, None, None)
-    if size <= _EXACT_NEIGHBOURS:  # exact, and spares compiling the approximate search
+    random = check_random_state(seed)
+    indices = distances = None
+    if size <= _EXACT_NEIGHBOURS:
         distances, indices = _nearest(latents, latents, neighbours)
-        precomputed = (indices, distances)
-    init = principal_positions(latents) if start is None else start
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of one thread because of the seed: wanted here
-        return UMAP(
-            n_neighbors=neighbours,
-            min_dist=min_dist,
-            init=np.ascontiguousarray(init, dtype=np.float32),
-            n_epochs=_EPOCHS_NEW if start is None else _EPOCHS_AGAIN,
-            learning_rate=1.0 if start is None else 0.3,
-            random_state=seed,
-            precomputed_knn=precomputed,
-            n_jobs=1,
-        ).fit_transform(latents)
+    graph, _, _ = fuzzy_simplicial_set(
+        latents, neighbours, random, "euclidean", knn_indices=indices, knn_dists=distances
+    )
+    epochs, rate = (_EPOCHS_NEW, 1.0) if start is None else (_EPOCHS_AGAIN, 0.3)
+    layout = principal_positions(latents) * _START_WIDTH / 4 if start is None else start
+    layout = layout + random.normal(scale=1e-3, size=layout.shape)  # twins must be able to part
+    layout = np.ascontiguousarray(layout, dtype=np.float32)
+    edges = graph.tocoo()
+    strong = edges.data >= edges.data.max() / epochs  # the rest would not be sampled once
+    a, b = find_ab_params(1.0, min_dist)
+    return optimize_layout_euclidean(
+        layout,
+        layout,
+        edges.row[strong],
+        edges.col[strong],
+        epochs,
+        size,
+        make_epochs_per_sample(edges.data[strong], epochs),
+        a,
+        b,
+        random.randint(np.iinfo(np.int32).min, np.iinfo(np.int32).max, 3).astype(np.int64),
+        initial_alpha=rate,
+        move_other=True,
+    )
 
 
 def _nearest(known: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +146,7 @@ def _checked(latents: np.ndarray, previous: np.ndarray | None) -> tuple[np.ndarr
     if points.ndim != 2 or not np.isfinite(points).all():
         raise InputError(
             f"latents: found shape {points.shape} with {int((~np.isfinite(points)).sum())} values "
-            "that are not finite, expected (N, L) numbers; score with a version that did not diverge"
+            "that are not finite, expected (N, L) numbers; score with another version"
         )
     before = np.full((len(points), 2), np.nan) if previous is None else np.asarray(previous, float)
     if before.shape != (len(points), 2):
