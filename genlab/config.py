@@ -4,6 +4,7 @@
 overrides of the command line, and returns an immutable :class:`Settings`.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -139,12 +140,32 @@ def load_settings(workspace: Path | None = None, overrides: Sequence[str] = ()) 
     """
     merged = _read_toml(resource("config/default.toml"))
     origin = "config/default.toml"
+    # What `genlab up --set` was told reaches the services it starts: one override a line.
+    overrides = [*os.environ.get("GENLAB_SET", "").splitlines(), *overrides]
     if workspace is not None and (own := Path(workspace) / "genlab.toml").exists():
         merged = _merge(merged, _read_toml(own))
         origin = str(own)
     for override in overrides:
         merged = _merge(merged, _parse_override(override))
         origin = f"--set {override}"
+    return _validated(merged, origin)
+
+
+def with_overrides(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """``settings`` with some replaced: {"section.name": value}; None values change nothing.
+
+    Raises ConfigError for an unknown name or a value out of range.
+    """
+    merged = settings.model_dump()
+    for name, value in given.items():
+        if value is not None:
+            section, _, key = name.partition(".")
+            plain = int(value) if isinstance(value, str) and value.isdigit() else value
+            merged = _merge(merged, {section: {key: plain}})
+    return _validated(merged, "the settings given")
+
+
+def _validated(merged: Mapping[str, Any], origin: str) -> Settings:
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:

@@ -16,10 +16,14 @@ SELECT count(*) AS assignments FROM in_assignments;
 -- name: relabel
 -- kind: write
 -- What labels changed: label, confidence, s_ood, evidence and verdict of the given patterns.
+-- A propagation that saw fewer label events than one before it changes nothing.
 UPDATE assignment SET label = r.label, confidence = r.confidence, s_ood = r.s_ood,
                       evidence = r.evidence, verdict = r.verdict
 FROM in_relabelled r
-WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id;
+WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id
+  AND $seq >= (SELECT labels_seq FROM model_version WHERE version = $version);
+
+UPDATE model_version SET labels_seq = greatest(labels_seq, $seq) WHERE version = $version;
 
 SELECT count(*) AS relabelled FROM in_relabelled;
 
@@ -40,7 +44,7 @@ FROM assignment a WHERE a.version = $version ORDER BY a.pattern_id;
 -- name: map
 -- kind: read
 -- What the map and the lists show of a version: no latents.
-SELECT a.pattern_id, a.components, a.responsibilities, a.log_px, a.novelty_p, a.label,
+SELECT a.pattern_id, a.components, a.responsibilities, a.log_px, a.held_out, a.novelty_p, a.label,
        a.confidence, a.s_ood, a.evidence, a.verdict, a.map_x, a.map_y, p.canonical_text,
        p.sample_text, p.message_count, p.severity, p.first_seen, p.last_seen
 FROM assignment a JOIN pattern p USING (pattern_id)

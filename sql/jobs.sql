@@ -10,6 +10,17 @@ WHERE $job_id NOT IN (SELECT job_id FROM job);
 
 SELECT count(*) AS jobs FROM job WHERE job_id = $job_id;
 
+-- name: start_alone
+-- kind: write
+-- A job begins unless one of the given kinds runs; whether it did.
+INSERT INTO job
+SELECT $job_id, $kind, 'running', 0, $total::DOUBLE, $detail, NULL, $flow_run_id::VARCHAR,
+       $pid::INTEGER, $host, $now::TIMESTAMP, $now::TIMESTAMP, NULL
+WHERE NOT EXISTS (SELECT 1 FROM job WHERE finished_at IS NULL
+                  AND kind IN (SELECT unnest($kinds::VARCHAR[])));
+
+SELECT count(*) AS started FROM job WHERE job_id = $job_id;
+
 -- name: progress
 -- kind: write
 -- A sign of life; answers the status, so that the job learns that it is to stop.

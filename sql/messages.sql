@@ -63,16 +63,18 @@ SELECT * FROM batch_result;
 
 -- name: file_positions
 -- kind: read
--- How far every file has been read.
+-- How far every file of a source has been read.
 SELECT file_id, source, path, head_hash, head_length, "offset", lines
-FROM ingest_file ORDER BY updated_at;
+FROM ingest_file WHERE source = $source ORDER BY updated_at;
 
 -- name: totals
 -- kind: read
--- Messages, patterns, refused input and sources in all.
+-- Messages, patterns, refused input, sources in all; lines_read counts lines of files, blank ones
+-- included.
 SELECT (SELECT count(*) FROM message) AS messages,
        (SELECT count(*) FROM pattern) AS patterns,
        (SELECT count(*) FROM quarantine) AS quarantined,
+       (SELECT coalesce(sum(lines), 0)::BIGINT FROM ingest_file) AS lines_read,
        (SELECT count(DISTINCT source) FROM message) AS sources,
        (SELECT count(DISTINCT device) FROM message) AS devices,
        (SELECT max(received_at) FROM message) AS last_received;

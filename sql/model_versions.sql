@@ -6,7 +6,7 @@
 INSERT INTO model_version
 SELECT coalesce(max(version), 0) + 1, 'candidate', $parent::INTEGER, $job_id::VARCHAR,
        $encoder_version, $prior, $components::INTEGER, $latent_dim::INTEGER, $epochs::INTEGER,
-       $folder, $configuration, $metrics, $now::TIMESTAMP, NULL
+       $folder, $configuration, $metrics, 0, $now::TIMESTAMP, NULL
 FROM model_version;
 
 SELECT max(version) AS version FROM model_version;

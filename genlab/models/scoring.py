@@ -29,7 +29,8 @@ def as_patterns(x: np.ndarray, input_dim: int) -> Tensor:
             f"found an array of shape {array.shape} and type {array.dtype}, expected numbers of "
             f"shape (N, {input_dim}): use the encoder the model was trained with"
         )
-    array = np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):  # too large for a float32 is found below, as infinity
+        array = np.ascontiguousarray(array, dtype=np.float32)
     finite = np.isfinite(array).all(1)
     if not finite.all():
         first = int(np.argmin(finite))

@@ -31,7 +31,9 @@ class Assigned(NamedTuple):
     def index(self, pattern_ids: list[str]) -> np.ndarray:
         """Rows of the given patterns; InputError for one that is not assigned."""
         wanted = np.asarray(pattern_ids, dtype=object)
-        at = np.searchsorted(self.pattern_ids.astype(str), wanted.astype(str)) if len(wanted) else []
+        at = (
+            np.searchsorted(self.pattern_ids.astype(str), wanted.astype(str)) if len(wanted) else []
+        )
         at = np.minimum(at, max(len(self.pattern_ids) - 1, 0)).astype(int)
         if len(wanted) and (not len(self.pattern_ids) or (self.pattern_ids[at] != wanted).any()):
             raise InputError(
@@ -125,4 +127,3 @@ class AssignedCache:
                 self._held.popitem(last=False)
         self._held.move_to_end(key)
         return self._held[key]
-

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 
 from genlab.errors import GenlabError
@@ -11,15 +12,22 @@ from genlab.store import Store
 from genlab.store.workspace import process_alive
 
 
+ALONE = ("train", "retrain")  # one job of these kinds at a time, whoever starts it
+
+
 class JobCancelled(GenlabError):
     """Somebody asked the job to stop."""
+
+
+class JobRefused(GenlabError):
+    """Another job runs that this one must not run beside."""
 
 
 class Job:
     """``with Job(store, "embed") as job: ... job.progress(done, "...")``.
 
     Leaving the block ends the job: done, failed (with the error's text) or cancelled.  Progress is
-    written at most twice a second.
+    written at most twice a second; ``on_progress(done, total, detail)`` hears every step.
     """
 
     def __init__(
@@ -30,24 +38,31 @@ class Job:
         detail: str = "",
         flow_run_id: str | None = None,
         job_id: str | None = None,
+        on_progress: Callable[..., None] = lambda done, total, detail: None,
     ):
         self.job_id = job_id or uuid.uuid4().hex
         self.version: int | None = None
         self._store = store
+        self._on_progress = on_progress
         self._total = total
         self._last = 0.0
         self._stop = False
         self._detail = detail
-        store.write(
-            "jobs.start",
-            job_id=self.job_id,
-            kind=kind,
-            total=total,
-            detail=detail,
-            flow_run_id=flow_run_id,
-            pid=os.getpid(),
-            host=socket.gethostname(),
-        )
+        job = {
+            "job_id": self.job_id,
+            "kind": kind,
+            "total": total,
+            "detail": detail,
+            "flow_run_id": flow_run_id,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+        }
+        if kind not in ALONE:
+            store.write("jobs.start", **job)
+            return
+        reconcile(store)  # a training that was killed must not block the next
+        if not store.write("jobs.start_alone", **job, kinds=list(ALONE))["started"]:
+            raise JobRefused(_refusal(store, kind))
 
     def progress(
         self, done: float, detail: str = "", total: float | None = None, force: bool = False
@@ -56,6 +71,7 @@ class Job:
         self._detail = detail or self._detail
         if total is not None:
             self._total = total
+        self._on_progress(done, self._total, self._detail)
         if not force and time.monotonic() - self._last < 0.5:
             return
         self._last = time.monotonic()
@@ -66,7 +82,11 @@ class Job:
             total=self._total,
             detail=self._detail,
         )
-        self._stop = answer.get("status") == "cancelling"
+        self._stop |= answer.get("status") == "cancelling"
+
+    def stop(self) -> None:
+        """Ask this job to stop, from inside its process."""
+        self._stop = True
 
     def should_stop(self) -> bool:
         """Whether somebody asked for an end; asks the store at most twice a second."""
@@ -105,6 +125,17 @@ class Job:
             detail=detail[:2000],
             version=self.version,
         )
+
+
+def _refusal(store: Store, kind: str) -> str:
+    for job in store.rows("jobs.running"):
+        if job["kind"] in ALONE:
+            return (
+                f"cannot {kind}: {job['kind']} job {job['job_id'][:8]} runs since "
+                f"{job['started_at']:%H:%M:%S} UTC ({job['detail'] or 'starting'}), and one "
+                "training runs at a time: wait for it, or cancel it, then start again"
+            )
+    return f"cannot {kind}: another training ended just now; start again"
 
 
 def reconcile(store: Store) -> list[str]:

@@ -203,9 +203,7 @@ def _parse_time(text: str | None, path: Path, number: int) -> datetime | None:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
-def _write_changes(
-    store: Store, assigned: Assigned, labels: Labels, after: Propagation
-) -> Settled:
+def _write_changes(store: Store, assigned: Assigned, labels: Labels, after: Propagation) -> Settled:
     table = assigned.table
     names = np.array([*labels.names, None], dtype=object)  # index -1 is None
     label = names[after.label]
@@ -234,7 +232,10 @@ def _write_changes(
             }
         )
         store.write(
-            "assignments.relabel", inputs={"in_relabelled": rows}, version=assigned.version
+            "assignments.relabel",
+            inputs={"in_relabelled": rows},
+            version=assigned.version,
+            seq=labels.seq,
         )
     return Settled(
         int(changed.sum()),

@@ -49,7 +49,9 @@ _MESSAGE = pa.schema(
         ("attributes", pa.string()),
     ]
 )
-_PATTERN = pa.schema([(name, pa.string()) for name in ("pattern_id", "canonical_text", "sample_text")])
+_PATTERN = pa.schema(
+    [(name, pa.string()) for name in ("pattern_id", "canonical_text", "sample_text")]
+)
 _REJECTED = pa.schema(
     [
         ("file_id", pa.string()),
@@ -78,7 +80,7 @@ def batch_tables(batch: Batch) -> dict[str, pa.Table]:
     """The inputs of ``messages.ingest_batch``."""
     columns: list[Any] = list(zip(*batch.messages, strict=True)) or [[]] * 8
     ids, source, device, severity, occurred, text, pattern, attributes = columns
-    file_id = batch.position.file_id if batch.position else ""
+    file_id = batch.position.file_id if batch.position else "-"
     return {
         "in_messages": pa.table(
             [

@@ -143,9 +143,7 @@ def _run(cursor: duckdb.DuckDBPyConnection, query: NamedQuery, params: Mapping[s
     return table
 
 
-def _check(
-    query: NamedQuery, params: Mapping[str, Any], inputs: Mapping[str, pa.Table]
-) -> None:
+def _check(query: NamedQuery, params: Mapping[str, Any], inputs: Mapping[str, pa.Table]) -> None:
     if set(params) != query.parameters:
         raise StoreError(
             f"{query.name}: found parameters {sorted(params)}, expected {sorted(query.parameters)}"

@@ -39,9 +39,7 @@ class TokenCheck(flight.ServerMiddlewareFactory):
 
 class _Server(flight.FlightServerBase):
     def __init__(self, engine: Engine, token: str):
-        super().__init__(
-            "grpc://127.0.0.1:0", middleware={"token": TokenCheck(token)}
-        )
+        super().__init__("grpc://127.0.0.1:0", middleware={"token": TokenCheck(token)})
         self._engine = engine
         self.last_write = time.monotonic()
 
@@ -70,9 +68,7 @@ class Owner:
     """An engine and its Flight server; ``close`` lets go of both."""
 
     def __init__(self, workspace: Workspace, settings: StoreSettings):
-        self.engine = Engine(
-            workspace.database, settings.checkpoint_threshold, workspace.backups
-        )
+        self.engine = Engine(workspace.database, settings.checkpoint_threshold, workspace.backups)
         self._workspace = workspace
         self._server = _Server(self.engine, workspace.token())
         self._closing = threading.Event()

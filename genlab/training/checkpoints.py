@@ -39,7 +39,7 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 def save_checkpoint(folder: Path, state: TrainingState, metadata: dict[str, Any]) -> None:
     """Write ``state`` and JSON-able ``metadata`` to ``folder``, replacing a checkpoint there.
 
-    A reader sees the old folder or the new one, never half.  Raises CheckpointError when ``folder``
+    A reader never sees half of one.  Raises CheckpointError when ``folder``
     holds something else, or the metadata is not JSON.
     """
     folder = Path(folder)
@@ -135,7 +135,11 @@ def _swap(new: Path, folder: Path) -> None:
         return
     old = new.with_name(new.name + ".old")
     folder.rename(old)
-    new.rename(folder)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
     shutil.rmtree(old)
 
 

@@ -55,6 +55,16 @@ class Curriculum(BaseModel):
         """Those that apply; a phase that needs labels waits until there are some."""
         return tuple(p for p in self.phase if has_labels or not p.needs_labels)
 
+    def within(self, epochs: int) -> "Curriculum":
+        """The same phases in the same proportions, shortened or stretched to about ``epochs``."""
+        total = sum(p.epochs for p in self.phase)
+        scaled = (max(1, round(p.epochs * epochs / total)) for p in self.phase)
+        return Curriculum(
+            phase=tuple(
+                p.model_copy(update={"epochs": n}) for p, n in zip(self.phase, scaled, strict=True)
+            )
+        )
+
 
 class PlannedEpoch(NamedTuple):
     """One epoch of a plan."""

@@ -117,6 +117,7 @@ CREATE TABLE model_version (
     folder          VARCHAR NOT NULL,
     configuration   JSON NOT NULL,
     metrics         JSON NOT NULL,
+    labels_seq      BIGINT NOT NULL,
     created_at      TIMESTAMP NOT NULL,
     promoted_at     TIMESTAMP
 );
@@ -133,6 +134,7 @@ COMMENT ON COLUMN model_version.epochs IS 'Epochs trained in all, parents includ
 COMMENT ON COLUMN model_version.folder IS 'Folder of weights and state, relative to the workspace';
 COMMENT ON COLUMN model_version.configuration IS 'Model, training and weights settings in force';
 COMMENT ON COLUMN model_version.metrics IS 'Measured on the data at hand when it was made';
+COMMENT ON COLUMN model_version.labels_seq IS 'Last label event that its assignments have seen';
 COMMENT ON COLUMN model_version.created_at IS 'UTC';
 COMMENT ON COLUMN model_version.promoted_at IS 'When it last became active; UTC';
 
@@ -171,12 +173,12 @@ CREATE TABLE training_epoch (
     epoch                 INTEGER NOT NULL,
     phase                 VARCHAR NOT NULL,
     total                 DOUBLE NOT NULL,
-    reconstruction        DOUBLE NOT NULL,
-    kl                    DOUBLE NOT NULL,
-    kl_c                  DOUBLE NOT NULL,
-    sparsity              DOUBLE NOT NULL,
-    classification        DOUBLE NOT NULL,
-    contrastive           DOUBLE NOT NULL,
+    reconstruction        DOUBLE,
+    kl                    DOUBLE,
+    kl_c                  DOUBLE,
+    sparsity              DOUBLE,
+    classification        DOUBLE,
+    contrastive           DOUBLE,
     reconstruction_weight DOUBLE NOT NULL,
     kl_weight             DOUBLE NOT NULL,
     kl_c_weight           DOUBLE NOT NULL,
@@ -192,7 +194,7 @@ COMMENT ON COLUMN training_epoch.job_id IS 'The training';
 COMMENT ON COLUMN training_epoch.epoch IS 'Number of the epoch, parents included, from 1';
 COMMENT ON COLUMN training_epoch.phase IS 'Phase of the curriculum';
 COMMENT ON COLUMN training_epoch.total IS 'Weighted sum of the terms, nats per pattern';
-COMMENT ON COLUMN training_epoch.reconstruction IS 'Expected -log p(x|z,c), nats';
+COMMENT ON COLUMN training_epoch.reconstruction IS 'Expected -log p(x|z,c), nats; NULL, here and below, where the weight was 0';
 COMMENT ON COLUMN training_epoch.kl IS 'KL(q(z|x,c) || p(z|c)), nats';
 COMMENT ON COLUMN training_epoch.kl_c IS 'KL(q(c|x) || pi), nats';
 COMMENT ON COLUMN training_epoch.sparsity IS 'Entropy of the mean responsibilities, nats';

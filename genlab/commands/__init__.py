@@ -1,0 +1,1 @@
+"""The commands of the ``genlab`` console script, one module per group."""

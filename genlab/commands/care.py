@@ -1,0 +1,86 @@
+"""Looking after a workspace: status, doctor, backup, restore."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from genlab.commands.common import Desk, desk_options, example, show, table
+
+
+@click.command(epilog=example("genlab status --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def status(desk: Desk, as_json: bool) -> None:
+    """What is stored, which version is in force, what runs."""
+    from genlab.pipeline.care import status as read
+
+    with desk.connect() as store:
+        found = read(store)
+
+    def lines() -> Iterator[str]:
+        share = found["known_messages_share"]
+        yield f"workspace  {found['workspace']}"
+        yield (
+            f"messages   {found['messages']:,} in {found['patterns']:,} patterns from "
+            f"{found['sources']:,} sources, {found['quarantined']:,} in quarantine"
+        )
+        yield f"labels     {found['labels']:,} on {found['labelled_patterns']:,} patterns"
+        version = found["active_version"]
+        yield f"version    {version or 'none yet: run `genlab train`'}"
+        if share is not None and version:
+            yield f"known      {share:.1%} of messages"
+        up = ", ".join(name for name, runs in found["services"].items() if runs)
+        yield f"running    {up or 'nothing: start with `genlab up`'}"
+        yield ""
+        yield from table(found["by_source"], ["source", "messages", "patterns", "quarantined"])
+
+    show(found, as_json, lines)
+
+
+@click.command(epilog=example("genlab doctor"))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def doctor(desk: Desk, as_json: bool) -> int:
+    """Check the workspace; ends stale jobs, names what is wrong and what to do.  1 if anything is."""
+    from genlab.pipeline.care import problems
+    from genlab.pipeline.jobs import reconcile
+
+    with desk.connect() as store:
+        stale = reconcile(store)
+        found = [problem._asdict() for problem in problems(store)]
+
+    def lines() -> Iterator[str]:
+        if stale:
+            yield f"ended {len(stale)} jobs whose process is gone"
+        for problem in found:
+            yield f"{problem['check']}: {problem['rows']} rows; {problem['advice']}"
+        if not found:
+            yield "all is well"
+
+    show({"problems": found, "stale_jobs_ended": stale}, as_json, lines)
+    return 1 if found else 0
+
+
+@click.command(epilog=example("genlab backup monday.tar"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@desk_options
+def backup(desk: Desk, file: Path) -> None:
+    """Copy database, models and settings into one file; everything may go on running."""
+    from genlab.pipeline.care import backup as run
+
+    with desk.connect() as store:
+        size = run(store, file)
+    click.echo(f"{size / 1e6:.1f} MB written to {file}", err=True)
+
+
+@click.command(epilog=example("genlab restore monday.tar --workspace ./restored"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Put the database that is there aside.")
+@desk_options
+def restore(desk: Desk, file: Path, force: bool) -> None:
+    """Bring a workspace back from a backup file."""
+    from genlab.pipeline.care import restore as run
+
+    run(desk.workspace, file, force)
+    click.echo(f"{desk.workspace.folder} restored from {file}", err=True)

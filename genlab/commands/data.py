@@ -1,0 +1,122 @@
+"""Messages in, predictions out: ingest, predict, export."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genlab.commands.common import Desk, desk_options, example, progress, show
+from genlab.errors import InputError
+
+_FORMATS = ["auto", "text", "jsonl", "csv", "syslog", "journal", "otlp"]
+
+
+@click.command(
+    epilog=example("genlab ingest /var/log/syslog --source web\ncat app.log | genlab ingest -")
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@click.option("--source", help="Name of the source (default: from the file's name).")
+@click.option("--text-field", help="Field or column that holds the text.")
+@click.option("--id-field", help="Field that holds the message's own id.")
+@click.option("--time-field", help="Field that holds the time.")
+@click.option("--device-field", help="Field that holds the device.")
+@click.option("--severity-field", help="Field that holds the severity.")
+@click.option("--follow", is_flag=True, help="Keep reading as files grow; end with Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fields: Any) -> None:
+    """Read files, folders, globs or standard input (-) into the workspace.
+
+    Reading a file again adds nothing; what cannot be a message goes to quarantine and says why.
+    """
+    from genlab.ingest import IngestOptions
+    from genlab.pipeline.ingest import Ingested, ingest as run
+    from genlab.pipeline.jobs import Job
+
+    with desk.connect() as store, progress("ingest") as bar:
+        with Job(store, "ingest", detail=" ".join(paths)) as job:
+
+            def report(total: Ingested) -> None:
+                bar(total.lines, None, f"{total.patterns:,} new patterns")
+                job.progress(total.lines)
+
+            try:
+                done = run(
+                    store,
+                    paths,
+                    IngestOptions(format=format_, **fields),
+                    desk.settings.ingest,
+                    report,
+                    job.should_stop,
+                )
+            except KeyboardInterrupt:
+                if not fields["follow"]:
+                    raise
+                return
+    show(
+        done._asdict(),
+        as_json,
+        lambda: iter(
+            [
+                f"{done.lines:,} lines: {done.messages:,} new messages in {done.patterns:,} new "
+                f"patterns, {done.quarantined:,} to quarantine"
+            ]
+        ),
+    )
+
+
+@click.command(epilog=example("""echo '{"text": "pump 7 pressure low"}' | genlab predict"""))
+@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@desk_options
+def predict(desk: Desk, file: Any) -> None:
+    """Label messages without storing them: JSON lines (or plain text lines) in, JSON lines out."""
+    from genlab.scorer_client import predict as ask
+
+    records: list[dict[str, Any]] = []
+
+    def answer() -> None:
+        for result in ask(desk.workspace, desk.settings, records):
+            click.echo(json.dumps(result))
+        records.clear()
+
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        records.append(_record(line, number))
+        if len(records) >= 1000:
+            answer()
+    answer()
+
+
+def _record(line: str, number: int) -> dict[str, Any]:
+    if not line.lstrip().startswith("{"):
+        return {"text": line.rstrip("\r\n")}
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"line {number}: not JSON: {error}") from None
+    if not isinstance(record.get("text"), str) or not record["text"].strip():
+        raise InputError(
+            f"line {number}: found fields {sorted(record)}, expected 'text' with the message in it"
+        )
+    return record
+
+
+@click.group()
+def export() -> None:
+    """Write what is known to a file."""
+
+
+@export.command(epilog=example("genlab export predictions predictions.parquet"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@desk_options
+def predictions(desk: Desk, file: Path) -> None:
+    """Every stored message with its prediction: FILE ends in .csv, .parquet or .jsonl."""
+    from genlab.pipeline.export import export_predictions
+
+    with desk.connect() as store:
+        rows = export_predictions(store, file)
+    click.echo(f"{rows:,} messages written to {file}", file=sys.stderr)

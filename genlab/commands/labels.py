@@ -1,0 +1,65 @@
+"""Labels from the command line: label import, label export, suggest."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.errors import NotReady
+
+
+@click.group()
+def label() -> None:
+    """Import and export expert labels."""
+
+
+@label.command("import", epilog=example("genlab label import labels.csv"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--annotator", default=getpass.getuser, help="Who, where the file does not say.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def import_(desk: Desk, file: Path, annotator: str, as_json: bool) -> None:
+    """Read a CSV with columns message_id (or text), label, and maybe annotator, at."""
+    from genlab.pipeline.labels import import_labels, propagate_labels
+
+    with desk.connect() as store:
+        done = import_labels(store, file, annotator)
+        try:
+            settled = propagate_labels(store, desk.settings.labelling)[3].settled_messages
+        except NotReady:
+            settled = None  # labels wait for the first model
+
+    def lines():
+        yield f"{done.rows:,} rows: {done.labelled_patterns:,} patterns labelled" + (
+            f", {settled:,} messages settled" if settled is not None else ""
+        )
+        if done.unmatched:
+            yield f"{len(done.unmatched):,} rows match no stored message, e.g. {done.unmatched[0]!r}"
+
+    show({**done._asdict(), "settled_messages": settled}, as_json, lines)
+
+
+@label.command("export", epilog=example("genlab label export labels.csv"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@desk_options
+def export(desk: Desk, file: Path) -> None:
+    """Write every labelled pattern, one of its messages each, as CSV."""
+    from genlab.pipeline.labels import export_labels
+
+    with desk.connect() as store:
+        rows = export_labels(store, file)
+    click.echo(f"{rows:,} labelled patterns written to {file}", err=True)
+
+
+@click.command(epilog=example("genlab suggest -n 10"))
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def suggest(desk: Desk, count: int, as_json: bool) -> None:
+    """What to label next, and how many messages each answer would settle."""
+    from genlab.pipeline.suggest import suggestions
+
+    with desk.connect() as store:
+        rows = suggestions(store, desk.settings.labelling, count)
+    show(rows, as_json, lambda: table(rows, ["would_settle", "reason", "label", "text", "pattern_id"]))

@@ -1,0 +1,144 @@
+"""Model versions: train, score, promote, rollback, versions."""
+
+import json
+from typing import Any
+
+import click
+
+from genlab.commands.common import Desk, desk_options, example, progress, show, table
+from genlab.config import with_overrides
+
+_PRIORS = ["standard_normal", "mixture", "vamp"]
+
+
+@click.command(epilog=example("genlab train\ngenlab train --epochs 3 --set weights.kl_weight=0.5"))
+@click.option("--epochs", type=click.IntRange(min=1), help="A short run instead of the curriculum.")
+@click.option("--curriculum", help="A name in config/curricula/, or a path.")
+@click.option("--prior", type=click.Choice(_PRIORS))
+@click.option("--components", help="K, or auto.")
+@click.option("--fresh", is_flag=True, help="From nothing, not from the active version.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def train(
+    desk: Desk,
+    epochs: int | None,
+    curriculum: str | None,
+    prior: str | None,
+    components: str | None,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Train a new candidate version; the first one is put in force at once.
+
+    Patterns not embedded yet are embedded first.
+    """
+    given = {
+        "training": {"epochs": epochs, "curriculum": curriculum},
+        "model": {
+            "prior": prior,
+            "components": int(components) if (components or "").isdigit() else components,
+        },
+    }
+    changed = desk.settings.model_dump()
+    for section, values in given.items():
+        changed[section] |= {k: v for k, v in values.items() if v is not None}
+    settings = type(desk.settings).model_validate(changed)
+    done = run_training(Desk(desk.workspace, settings), fresh)
+    show(
+        {"version": done.version, "promoted": done.promoted, "metrics": done.metrics},
+        as_json,
+        lambda: iter(
+            [
+                f"version {done.version} "
+                + ("is in force" if done.promoted else "is a candidate")
+                + f": {json.dumps(done.metrics)}",
+                *(
+                    []
+                    if done.promoted
+                    else [f"compare with `genlab versions`, then `genlab promote {done.version}`"]
+                ),
+            ]
+        ),
+    )
+
+
+def run_training(desk: Desk, fresh: bool = False) -> Any:
+    """Embed what is missing, then train, with progress bars; a pipeline.train.Trained."""
+    from genlab.encoders import load_encoder
+    from genlab.pipeline.embed import embed
+    from genlab.pipeline.jobs import Job
+    from genlab.pipeline.train import train_version
+
+    with desk.connect() as store:
+        encoder = load_encoder(desk.settings.encoder)
+        with progress("embed") as bar:
+            embed(store, encoder, desk.settings.encoder.chunk, bar)
+        with (
+            progress("train") as bar,
+            Job(store, "train", detail="training", on_progress=bar) as job,
+        ):
+            return train_version(store, desk.settings, encoder.version, job, fresh)
+
+
+
+@click.command(epilog=example("genlab score"))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def score(desk: Desk, as_json: bool) -> None:
+    """Embed and score what came in since, under the active version; no training."""
+    from genlab.encoders import load_encoder
+    from genlab.pipeline.jobs import Job
+    from genlab.pipeline.score import score_new
+
+    with desk.connect() as store, progress("score") as bar, Job(store, "score") as job:
+        done = score_new(store, load_encoder(desk.settings.encoder), desk.settings, bar)
+        job.version = done.version
+    show(
+        done._asdict(),
+        as_json,
+        lambda: iter(
+            [
+                f"version {done.version}: {done.embedded:,} patterns embedded, {done.scored:,} "
+                f"scored, {done.novel:,} of them novel"
+            ]
+        ),
+    )
+
+
+@click.command(epilog=example("genlab promote 3"))
+@click.argument("version", type=int)
+@desk_options
+def promote(desk: Desk, version: int) -> None:
+    """Put a version in force; the one before retires."""
+    from genlab.pipeline.versions import promote as run
+
+    with desk.connect() as store:
+        run(store, version, desk.settings.labelling)
+    click.echo(f"version {version} is in force")
+
+
+@click.command(epilog=example("genlab rollback"))
+@desk_options
+def rollback(desk: Desk) -> None:
+    """Put the version that was in force before back."""
+    from genlab.pipeline.versions import roll_back
+
+    with desk.connect() as store:
+        version = roll_back(store, desk.settings.labelling)
+    click.echo(f"version {version} is in force again")
+
+
+@click.command(epilog=example("genlab versions --json"))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def versions(desk: Desk, as_json: bool) -> None:
+    """The model versions with their metrics, newest first."""
+    with desk.connect() as store:
+        rows = store.rows("model_versions.list")
+    for row in rows:
+        row["configuration"] = json.loads(row["configuration"])
+        row["metrics"] = json.loads(row["metrics"])
+    flat = [{**row, **row["metrics"]} for row in rows]
+    columns = ["version", "status", "parent", "prior", "components", "epochs", "created_at"]
+    columns += ["log_px_held_out", "known_messages_share", "label_accuracy_cross_fitted"]
+    show(rows, as_json, lambda: table(flat, columns))

@@ -1,0 +1,174 @@
+"""Messages in, labels out, nothing stored: the pattern is looked up, or embedded and scored."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from genlab.config import Settings
+from genlab.encoders import Encoder, load_encoder
+from genlab.errors import InputError, NotReady
+from genlab.ingest import load_masker, pattern_id
+from genlab.labelling import NO_LABEL, LabelModel, apply_labels, fit_labels, from_stored
+from genlab.models.component_vae import ComponentVAE
+from genlab.pipeline.assigned import Assigned, Labels, active_version, load_assigned, load_labels
+from genlab.pipeline.scored import score_vectors
+from genlab.store import Store
+from genlab.training.checkpoints import load_checkpoint
+
+_SHOWN_LABELS = 5
+
+
+class _Force(NamedTuple):
+    """The version in force as a predictor holds it."""
+
+    key: tuple[int, int, int]  # version, patterns scored, last label event
+    assigned: Assigned
+    labels: Labels
+    label_model: LabelModel
+    calibration: np.ndarray  # (M,) log p(x) of held-out patterns
+
+
+class Predictor:
+    """Holds the encoder and the active model warm; notices a new version and new labels."""
+
+    def __init__(self, store: Store, settings: Settings):
+        self._store = store
+        self._settings = settings
+        self._masker = load_masker(settings.ingest, store.workspace.folder)
+        self._encoder: Encoder | None = None
+        self._model: ComponentVAE | None = None
+        self._force: _Force | None = None
+
+    def warm(self) -> None:
+        """Load encoder and model now rather than at the first unseen message."""
+        self._embed(["warm"])
+        self._refresh()
+
+    def predict(self, records: Sequence[dict[str, Any] | str]) -> list[dict[str, Any]]:
+        """One answer per record (a text, or a dict with ``text`` and maybe ``message_id``).
+
+        Keys: message_id, pattern_id, label, confidence, labels [{label, probability}], component,
+        responsibility, s_ood, novelty_p, verdict.  Raises NotReady before the first model version,
+        InputError for a record without text.
+        """
+        if not records:
+            return []
+        force = self._refresh()
+        texts = [_text(record, i) for i, record in enumerate(records)]
+        canonical = [self._masker.mask(text) for text in texts]
+        ids = [pattern_id(text) for text in canonical]
+        rows, novelty_p, labelled = self._rows(force, ids, canonical)
+        spread = apply_labels(
+            rows, force.label_model, self._settings.labelling, novelty_p, labelled
+        )
+        answers = []
+        for i, record in enumerate(records):
+            row = rows[[i]]
+            best = int(row.data.argmax())
+            order = np.argsort(-spread.probabilities[i])[:_SHOWN_LABELS]
+            answers.append(
+                {
+                    "message_id": record.get("message_id") if isinstance(record, dict) else None,
+                    "pattern_id": ids[i],
+                    "label": (
+                        force.labels.names[spread.label[i]] if spread.label[i] != NO_LABEL else None
+                    ),
+                    "confidence": round(float(spread.confidence[i]), 6),
+                    "labels": [
+                        {
+                            "label": force.labels.names[y],
+                            "probability": round(float(spread.probabilities[i, y]), 6),
+                        }
+                        for y in order
+                    ],
+                    "component": int(row.indices[best]),
+                    "responsibility": round(float(row.data[best]), 6),
+                    "s_ood": round(float(spread.s_ood[i]), 6),
+                    "novelty_p": round(float(novelty_p[i]), 6),
+                    "verdict": str(spread.verdict[i]),
+                }
+            )
+        return answers
+
+    def _rows(
+        self, force: _Force, ids: list[str], canonical: list[str]
+    ) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
+        """Responsibilities (N, K), p-values (N,) and whether an expert labelled it (N,)."""
+        known = {p: i for i, p in enumerate(force.assigned.pattern_ids)}
+        at = np.array([known.get(p, -1) for p in ids])
+        new = np.flatnonzero(at < 0)
+        stored = force.assigned.responsibilities[at.clip(0)] if len(known) else None
+        novelty_p = force.assigned.novelty_p[at.clip(0)].copy()
+        labelled = (force.labels.given[at.clip(0)] != NO_LABEL) & (at >= 0)
+        if not len(new):
+            return stored, novelty_p, labelled
+        scored = score_vectors(
+            self._loaded_model(),
+            self._embed([canonical[i] for i in new]),
+            force.calibration,
+            self._settings.labelling.stored_responsibilities,
+        )
+        fresh = from_stored(scored.components, scored.responsibilities, force.assigned.components)
+        novelty_p[new] = scored.novelty_p
+        order = np.empty(len(ids), int)
+        old = np.flatnonzero(at >= 0)
+        order[old], order[new] = np.arange(len(old)), len(old) + np.arange(len(new))
+        return sparse.vstack([stored[old], fresh]).tocsr()[order], novelty_p, labelled
+
+    def _refresh(self) -> _Force:
+        active = active_version(self._store)
+        counts = {r["version"]: r["patterns"] for r in self._store.rows("assignments.counts")}
+        seq = self._store.rows("labels.seq")[0]["seq"]
+        key = (active["version"], counts.get(active["version"], 0), seq)
+        held = self._force
+        if held is not None and held.key == key:
+            return held
+        if held is None or held.key[0] != key[0]:
+            self._model = None
+        if held is None or held.key[:2] != key[:2]:
+            assigned = load_assigned(self._store, active["version"], active["components"])
+        else:
+            assigned = held.assigned
+        labels = load_labels(self._store, assigned)
+        out = assigned.table["held_out"].to_numpy(zero_copy_only=False)
+        self._force = _Force(
+            key,
+            assigned,
+            labels,
+            fit_labels(
+                assigned.responsibilities,
+                labels.given,
+                len(labels.names),
+                self._settings.labelling,
+            ),
+            assigned.log_px[out] if out.any() else assigned.log_px,
+        )
+        return self._force
+
+    def _loaded_model(self) -> ComponentVAE:
+        if self._model is None:
+            folder = self._store.workspace.folder / active_version(self._store)["folder"]
+            self._model = load_checkpoint(folder)[0].model
+        return self._model
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        if self._encoder is None:
+            self._encoder = load_encoder(self._settings.encoder)
+            active = self._store.rows("model_versions.active")
+            if active and active[0]["encoder_version"] != self._encoder.version:
+                raise NotReady(
+                    f"version {active[0]['version']} was trained on another encoder than the "
+                    f"settings name ({self._settings.encoder.name}): run `genlab train`"
+                )
+        return self._encoder.encode(texts)
+
+
+def _text(record: dict[str, Any] | str, number: int) -> str:
+    text = record if isinstance(record, str) else record.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(
+            f"record {number + 1}: found {str(text)[:60]!r}, expected a field 'text' that is not empty"
+        )
+    return text

@@ -1,0 +1,86 @@
+"""New patterns under the active version: no training needed."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from genlab.config import Settings
+from genlab.encoders import Encoder
+from genlab.errors import NotReady
+from genlab.labelling import fit_labels
+from genlab.models.component_vae import ComponentVAE
+from genlab.pipeline.assigned import active_version, load_assigned, load_labels
+from genlab.pipeline.embed import embed
+from genlab.pipeline.labels import propagate_labels
+from genlab.pipeline.scored import apply, assignment_rows, score_vectors
+from genlab.pipeline.tables import matrix
+from genlab.projection import place_new
+from genlab.store import Store
+from genlab.training.checkpoints import load_checkpoint
+
+
+class ScoreResult(NamedTuple):
+    """What one run of scoring did."""
+
+    version: int
+    embedded: int
+    scored: int
+    novel: int  # of the newly scored patterns
+
+
+def score_new(
+    store: Store,
+    encoder: Encoder,
+    settings: Settings,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    model: ComponentVAE | None = None,
+) -> ScoreResult:
+    """Embed what is not embedded, score what the active version has not scored, bring labels in
+    line.  Run twice, the tables are the same.
+
+    ``model``: that of the active version, when the caller has it loaded.
+    """
+    active = active_version(store)
+    embedded = embed(store, encoder, settings.encoder.chunk, progress)
+    if active["encoder_version"] != encoder.version:
+        raise NotReady(
+            f"version {active['version']} was trained on encoder {active['encoder_version']}, the "
+            f"settings name {encoder.version}: run `genlab train` to make a version for it"
+        )
+    version, k = active["version"], active["components"]
+    table = store.read("embeddings.unassigned", encoder_version=encoder.version, version=version)
+    novel = 0
+    if table.num_rows:
+        if model is None:
+            model = load_checkpoint(store.workspace.folder / active["folder"])[0].model
+        assigned = load_assigned(store, version, k)
+        labels = load_labels(store, assigned)
+        known = store.read("assignments.of_version", version=version)
+        calibration = known["log_px"].to_numpy()[known["held_out"].to_numpy(zero_copy_only=False)]
+        scored = score_vectors(
+            model,
+            matrix(table["vector"]),
+            calibration if len(calibration) else assigned.log_px,
+            settings.labelling.stored_responsibilities,
+        )
+        label_model = fit_labels(
+            assigned.responsibilities, labels.given, len(labels.names), settings.labelling
+        )
+        spread = apply(scored, k, label_model, settings.labelling)
+        positions = place_new(
+            scored.scores.latent_mean, matrix(known["latent_mean"]), assigned.map_xy
+        )
+        rows = assignment_rows(
+            table["pattern_id"],
+            scored,
+            np.zeros(table.num_rows, bool),
+            spread,
+            labels.names,
+            positions,
+        )
+        store.write("assignments.put", inputs={"in_assignments": rows}, version=version)
+        novel = int((spread.verdict == "novel").sum())
+        progress(table.num_rows, table.num_rows)
+    propagate_labels(store, settings.labelling)
+    return ScoreResult(version, embedded, table.num_rows, novel)
