@@ -53,7 +53,11 @@
     if (!colours || entry.loading.points) return;
     const count = (colours.value ?? colours.index).length;
     if (count === map.x.length) map.setColours(colours);
-    else if (map.x.length) {
+    else if (entry.mended !== colours) { // patterns came or went since: fetch the points again, once
+      entry.mended = colours;
+      entry.urls.points = null;
+      refresh(map.host, "points");
+    } else if (map.x.length) {
       map.showState(`The colours are for ${count} patterns, the map has ${map.x.length}: reload the page.`, "error");
     }
   }

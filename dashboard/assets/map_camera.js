@@ -3,8 +3,13 @@
   "use strict";
   const parts = (window.genlabMapParts ??= {});
   const PADDING = 28;
+  const WIDE = 820; // from this width on the tools and the legend get a margin of their own
+  const LEFT = 190;
   const [ZOOM_MIN, ZOOM_MAX] = [0.5, 400];
   const KEEP = 60; // CSS pixels of the map that always stay in sight
+
+  const left = (width) => (width >= WIDE ? LEFT : PADDING);
+  const middle = (width) => (width + left(width) - PADDING) / 2;
 
   class Camera {
     constructor() {
@@ -17,11 +22,11 @@
 
     /** screen x = x0 + scale * x, screen y = y0 - scale * y, in CSS pixels. */
     view({ x0, x1, y0, y1 }, width, height) {
-      const fit = Math.min((width - 2 * PADDING) / (x1 - x0 || 1), (height - 2 * PADDING) / (y1 - y0 || 1));
+      const fit = Math.min((width - left(width) - PADDING) / (x1 - x0 || 1), (height - 2 * PADDING) / (y1 - y0 || 1));
       const scale = Math.max(fit, 1e-6) * this.zoom;
       return {
         scale,
-        x0: width / 2 + this.tx - (scale * (x0 + x1)) / 2,
+        x0: middle(width) + this.tx - (scale * (x0 + x1)) / 2,
         y0: height / 2 + this.ty + (scale * (y0 + y1)) / 2,
       };
     }
@@ -29,7 +34,7 @@
     /** Zoom by a factor; the place (sx, sy) of the screen stays where it is. */
     zoomBy(factor, sx, sy, width, height) {
       const zoom = Math.max(ZOOM_MIN, Math.min(ZOOM_MAX, this.zoom * factor));
-      const f = zoom / this.zoom, cx = sx - width / 2, cy = sy - height / 2;
+      const f = zoom / this.zoom, cx = sx - middle(width), cy = sy - height / 2;
       this.zoom = zoom;
       this.panBy(cx - (cx - this.tx) * f - this.tx, cy - (cy - this.ty) * f - this.ty, width, height);
     }
@@ -50,5 +55,5 @@
     }
   }
 
-  Object.assign(parts, { Camera });
+  Object.assign(parts, { Camera, WIDE });
 })();

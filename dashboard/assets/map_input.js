@@ -64,7 +64,6 @@
 
     on(top, "pointerdown", (event) => {
       if (event.button > 2 || drag) return;
-      top.focus({ preventScroll: true });
       top.setPointerCapture(event.pointerId);
       const [x, y] = place(event);
       const kind = event.button > 0 || space || tool === "pan" ? "pan" : event.shiftKey ? "box" : tool;

@@ -3,7 +3,8 @@
 (() => {
   "use strict";
   const parts = (window.genlabMapParts ??= {});
-  const CELLS = 28;
+  const CELLS = 32; // of the grid in which dense places are sought
+  const PLACES = 3, APART = 6; // names per category, cells between two of them
 
   function drawOverlay(map) {
     const { pen, theme, shape } = map;
@@ -37,33 +38,43 @@
     pen.setLineDash([]);
   }
 
-  /** Where each category is densest: [{name, x, y, count}], largest first. */
+  /** Where each category is dense, at most PLACES places far apart: [{name, x, y, count}]. */
   function anchors(map) {
     const { colours, extent, x, y, shown } = map;
     if (colours?.kind !== "category" || colours.index.length !== x.length) return [];
-    const k = colours.names.length;
-    const cell = new Uint32Array(k * CELLS * CELLS), sum = new Float64Array(2 * k * CELLS * CELLS);
-    const total = new Uint32Array(k);
     const cw = (extent.x1 - extent.x0) / CELLS || 1, ch = (extent.y1 - extent.y0) / CELLS || 1;
+    const groups = colours.names.map(() => new Map()); // per category: cell -> [count, sum x, sum y]
     for (let i = 0; i < x.length; i++) {
-      const c = colours.index[i];
-      if (c >= k || (shown && !shown[i])) continue;
+      const cells = groups[colours.index[i]];
+      if (!cells || (shown && !shown[i])) continue;
       const u = Math.min(CELLS - 1, Math.floor((x[i] - extent.x0) / cw));
       const v = Math.min(CELLS - 1, Math.floor((y[i] - extent.y0) / ch));
-      const at = (c * CELLS + v) * CELLS + u;
-      cell[at]++;
-      total[c]++;
-      sum[2 * at] += x[i];
-      sum[2 * at + 1] += y[i];
+      const cell = cells.get(v * CELLS + u) ?? [0, 0, 0, u, v];
+      cell[0]++;
+      cell[1] += x[i];
+      cell[2] += y[i];
+      cells.set(v * CELLS + u, cell);
     }
     const out = [];
-    for (let c = 0; c < k; c++) {
-      if (total[c] < 3) continue;
-      let best = c * CELLS * CELLS;
-      for (let at = best; at < (c + 1) * CELLS * CELLS; at++) if (cell[at] > cell[best]) best = at;
-      out.push({ name: colours.names[c], x: sum[2 * best] / cell[best], y: sum[2 * best + 1] / cell[best], count: total[c] });
-    }
-    return out.sort((a, b) => b.count - a.count).slice(0, 40);
+    groups.forEach((cells, k) => {
+      const dense = [];
+      for (const cell of cells.values()) {
+        const around = [0, 0, 0];
+        for (let v = -1; v <= 1; v++) for (let u = -1; u <= 1; u++) {
+          const other = cells.get((cell[4] + v) * CELLS + cell[3] + u);
+          if (other && Math.abs(other[3] - cell[3]) <= 1) other.slice(0, 3).forEach((w, j) => (around[j] += w));
+        }
+        dense.push({ name: colours.names[k], u: cell[3], v: cell[4], count: around[0], x: around[1] / around[0], y: around[2] / around[0] });
+      }
+      dense.sort((a, b) => b.count - a.count);
+      const chosen = [];
+      for (const place of dense) {
+        if (chosen.length === PLACES || place.count < Math.max(3, dense[0].count * 0.3)) break;
+        if (chosen.every((c) => Math.hypot(c.u - place.u, c.v - place.v) > APART)) chosen.push(place);
+      }
+      out.push(...chosen);
+    });
+    return out.sort((a, b) => b.count - a.count).slice(0, 60);
   }
 
   function drawNames(map) {
@@ -128,22 +139,32 @@
       this.map = map;
       this.node = parts.element("div", "gl-map-legend", map.host);
       this.node.hidden = true;
+      this.title = parts.element("button", "gl-map-legend-title", this.node);
+      this.title.type = "button";
+      this.title.addEventListener("click", () => this.open(this.body.hidden));
+      this.body = parts.element("div", "gl-map-legend-body", this.node);
+      this.open(map.host.clientWidth === 0 || map.host.clientWidth >= parts.WIDE);
+    }
+
+    open(open) {
+      this.body.hidden = !open;
+      this.title.setAttribute("aria-expanded", String(open));
     }
 
     update() {
       const { colours } = this.map;
       this.node.hidden = !colours || this.map.host.dataset.legend === "off";
       if (this.node.hidden) return;
-      this.node.replaceChildren();
-      if (colours.name) parts.element("div", "gl-map-legend-title", this.node, colours.name);
+      this.title.textContent = colours.name || "colours";
+      this.body.replaceChildren();
       if (colours.kind === "category") this.#categories(colours);
       else this.#scale(colours);
     }
 
     #scale({ scale, min, max, unit }) {
-      const bar = parts.element("div", "gl-map-legend-bar", this.node);
+      const bar = parts.element("div", "gl-map-legend-bar", this.body);
       bar.style.backgroundImage = `linear-gradient(to right, ${scale.join(", ")})`;
-      const ends = parts.element("div", "gl-map-legend-ends gl-num", this.node);
+      const ends = parts.element("div", "gl-map-legend-ends gl-num", this.body);
       parts.element("span", "", ends, number(min));
       if (unit) parts.element("span", "", ends, unit);
       parts.element("span", "", ends, number(max));
@@ -153,7 +174,7 @@
       const counts = new Uint32Array(names.length + 1);
       for (const k of index) counts[Math.min(k, names.length)]++;
       const row = (k, name, colour) => {
-        const button = parts.element("button", "gl-map-legend-row", this.node);
+        const button = parts.element("button", "gl-map-legend-row", this.body);
         button.type = "button";
         button.title = `select all ${name}`;
         const swatch = parts.element("i", "", button);
@@ -168,7 +189,7 @@
       };
       const order = names.map((_, k) => k).filter((k) => counts[k]).sort((a, b) => counts[b] - counts[a]);
       for (const k of order.slice(0, 12)) row(k, names[k], palette[k]);
-      if (order.length > 12) parts.element("div", "gl-map-legend-more", this.node, `and ${order.length - 12} more`);
+      if (order.length > 12) parts.element("div", "gl-map-legend-more", this.body, `and ${order.length - 12} more`);
       if (counts[names.length]) row(names.length, "unlabelled", null);
     }
   }

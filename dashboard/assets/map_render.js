@@ -115,8 +115,8 @@
       }
       if (anySelected) {
         // all rings first, then all discs: a dense selection gets one outline, not a blot
-        for (const i of order) if (selected[i]) put(i, 1.6, theme.ring, 256, 0);
-        for (const i of order) if (selected[i]) put(i, 0, colour[i], 256, 0);
+        for (const i of order) if (selected[i]) put(i, 2, theme.ring, 256, 0);
+        for (const i of order) if (selected[i]) put(i, 0, colour[i], 256, HALO);
       }
       this.context.putImageData(this.image, 0, 0);
     }

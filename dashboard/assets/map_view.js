@@ -4,12 +4,13 @@
   const parts = (window.genlabMapParts ??= {});
   const [R_MIN, R_MAX] = [2.5, 9];
 
-  /** Radii in CSS pixels from message counts: square-root scale from R_MIN to R_MAX. */
-  function radii(size) {
-    let most = 1;
-    for (const s of size) if (s > most) most = s;
+  /** Radii in CSS pixels from message counts: square-root scale from R_MIN to R_MAX, which the
+   *  largest 0.2 % reach (counts have long tails; one giant must not flatten all others). */
+  function radii(size, order) {
+    const most = size.length ? Math.max(1, size[order[Math.floor(size.length * 0.002)]]) : 1;
     const span = Math.sqrt(most) - 1 || 1;
-    return Float32Array.from(size, (s) => R_MIN + (R_MAX - R_MIN) * ((Math.sqrt(Math.max(1, s)) - 1) / span));
+    const share = (s) => Math.min(1, (Math.sqrt(Math.max(1, s)) - 1) / span);
+    return Float32Array.from(size, (s) => R_MIN + (R_MAX - R_MIN) * share(s));
   }
 
   function element(tag, className, parent, text) {
@@ -80,9 +81,8 @@
       cancelAnimationFrame(this.moving);
       Object.assign(this, { x, y, size, ids, texts: texts ?? null, hovered: -1 });
       this.position = null; // id -> index, built when first asked for
-      this.radius = radii(size);
-      const order = Uint32Array.from(x, (_, i) => i);
-      this.order = order.sort((a, b) => size[b] - size[a]);
+      this.order = Uint32Array.from(x, (_, i) => i).sort((a, b) => size[b] - size[a]);
+      this.radius = radii(size, this.order);
       this.selected = Uint8Array.from(ids, (id) => (kept.has(id) ? 1 : 0));
       this.anySelected = this.selected.includes(1);
       this.#index();

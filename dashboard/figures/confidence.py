@@ -43,7 +43,8 @@ def reliability(bins: Any) -> go.Figure:
                 "thickness": 1, "width": 0, "color": ACCENT,
             },
             customdata=count,
-            hovertemplate="says %{x:.1%}, is right %{y:.1%}<br>%{customdata:,.0f} patterns<extra></extra>",
+            hovertemplate="says %{x:.1%}, is right %{y:.1%}"
+            "<br>%{customdata:,.0f} patterns<extra></extra>",
         )
     )  # fmt: skip
     fig.update_layout(showlegend=False, hovermode="closest")
@@ -57,14 +58,14 @@ def wilson(share: np.ndarray, count: np.ndarray, z: float = 1.96) -> tuple[np.nd
     """Wilson score interval of a binomial share: (low, high), each shaped like ``share``."""
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return np.minimum(centre - half, share), np.maximum(centre + half, share)
+    return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
 
 
 def confidence_histogram(table: Any, threshold: float | None = None) -> go.Figure:
     """Messages by confidence.
 
-    ``table``: ``lower`` and ``upper`` (edges of each bin, in [0, 1]), ``messages`` and, if it is known,
-    ``patterns``.  ``threshold`` draws the line of "accept everything above".
+    ``table``: ``lower`` and ``upper`` (edges of each bin, in [0, 1]), ``messages`` and, if
+    known, ``patterns``.  ``threshold`` draws the line of "accept everything above".
     """
     if rows(table, "lower") == 0 or not column(table, "messages").sum():
         return empty("nothing is scored yet", "confidence")

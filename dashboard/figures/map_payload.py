@@ -3,7 +3,8 @@
 Layout, little-endian: ``uint32`` header length H | H bytes of JSON, padded with spaces | blocks.
 4 + H and every block start are multiples of 8.  The header holds ``format`` ("genlab-map/1"),
 ``kind`` ("points", "category", "continuous"), ``count`` and ``blocks``: a list of {name, type,
-offset (bytes after the header), length (elements; bytes for json)}; type is one of f4, u1, u2, json.
+offset (bytes after the header), length (elements; bytes for json)}; type is one of f4, u1, u2,
+json.
 """
 
 import json
@@ -22,7 +23,7 @@ NO_CATEGORY = 65535
 class CategoryColours(NamedTuple):
     """One colour per pattern out of a palette."""
 
-    index: np.ndarray  # (N,) integers: position in names, or NO_CATEGORY (also any negative)
+    category: np.ndarray  # (N,) integers: position in names, or NO_CATEGORY (also any negative)
     names: Sequence[str]
     palette: Sequence[str]  # "#rrggbb", one per name
     name: str = ""  # what the colours mean, over the legend
@@ -78,11 +79,12 @@ def encode_colours(colours: CategoryColours | ValueColours) -> bytes:
         names, palette = list(colours.names), list(colours.palette)
         if len(names) != len(palette):
             raise InputError(
-                f"map colours: found {len(palette)} colours for {len(names)} names; expected one each"
+                f"map colours: found {len(palette)} colours for {len(names)} names; "
+                "expected one each"
             )
         if len(names) >= NO_CATEGORY:
             raise InputError(f"map colours: {len(names)} names, at most {NO_CATEGORY - 1} fit")
-        index = np.asarray(colours.index, dtype=np.int64)
+        index = np.asarray(colours.category, dtype=np.int64)
         known = (index >= 0) & (index < len(names))
         blocks["index"] = np.where(known, index, NO_CATEGORY).astype("<u2")
         header: dict[str, Any] = {"kind": "category", "names": names, "palette": palette}
@@ -105,7 +107,8 @@ def encode_colours(colours: CategoryColours | ValueColours) -> bytes:
     if colours.shown is not None:
         if len(colours.shown) != count:
             raise InputError(
-                f"map colours: a filter of {len(colours.shown)} for {count} patterns; expected one each"
+                f"map colours: a filter of {len(colours.shown)} for {count} patterns; "
+                "expected one each"
             )
         blocks["shown"] = np.asarray(colours.shown, dtype=bool).astype("<u1")
     return _pack({**header, "name": colours.name, "count": count}, blocks)

@@ -15,8 +15,8 @@ VERDICTS = {**VERDICT_COLOURS, "unscored": UNSCORED}
 def volume_over_time(table: Any, most: int = 7) -> go.Figure:
     """Messages per interval of time.
 
-    ``table``: ``bucket`` (start of the interval, UTC), ``messages`` and, if wanted, ``source``: then
-    bars are stacked, the ``most`` largest sources by name and the rest together.
+    ``table``: ``bucket`` (start of the interval, UTC), ``messages`` and, if wanted, ``source``:
+    then bars are stacked, the ``most`` largest sources by name and the rest together.
     """
     if rows(table, "bucket") == 0:
         return empty("no messages yet", "volume")
@@ -52,7 +52,9 @@ def _stack(
         inside = group == name
         if not inside.any():
             continue
-        counts = np.bincount(slot[inside], weights=messages[inside].astype(float), minlength=len(times))
+        counts = np.bincount(
+            slot[inside], weights=messages[inside].astype(float), minlength=len(times)
+        )
         fig.add_trace(
             go.Bar(
                 x=times,

@@ -9,7 +9,7 @@ surface; tests/dashboard/test_palette.py repeats the measurement.
 
 from collections.abc import Sequence
 
-_BASE = (
+LABEL_COLOURS: tuple[str, ...] = (
     "#2e6a9f",  # blue
     "#db9600",  # orange
     "#03946a",  # green
@@ -18,25 +18,15 @@ _BASE = (
     "#26adf3",  # sky
     "#a1aa5c",  # olive
     "#5b52c7",  # violet
+    *("#e35264", "#18777c", "#97d765", "#7f0053", "#cc65d0", "#623600", "#03d9f2", "#50612f"),
+    *("#fb4c9b", "#4a3578", "#cfcb42", "#16851a", "#008cfd", "#7d444a", "#97d3b5", "#00e192"),
 )
-
-
-def mix(colour: str, other: str, share: float) -> str:
-    """``colour`` with ``share`` in [0, 1] of ``other`` mixed in (sRGB); both "#rrggbb"."""
-    a, b = (tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in (colour, other))
-    return "#" + "".join(f"{round(u + (v - u) * share):02x}" for u, v in zip(a, b, strict=True))
-
-
-LABEL_COLOURS: tuple[str, ...] = (
-    *_BASE,
-    *(mix(c, "#000000", 0.38) for c in _BASE),
-    *(mix(c, "#ffffff", 0.45) for c in _BASE),
-)
-"""24 colours: the base eight, then the same hues darker, then lighter."""
+"""24 colours: eight by hand and search, sixteen more by the same search with a floor of 1.7 in
+contrast and chroma between 26 and 72 (never grey, never neon)."""
 
 UNKNOWN = "#9aa4b0"
 UNSCORED = "#ccd2d9"
-ACCENT = "#2f5fd0"
+ACCENT = "#3d72e0"
 AMBER = "#c98a06"
 RED = "#cf3b34"
 INK = "#6b7785"  # text and axes of figures: readable on both surfaces; the CSS overrides it
@@ -49,10 +39,11 @@ VERDICT_COLOURS: dict[str, str] = {
 }
 """One colour for each of genlab.records.VERDICTS, in their order."""
 
-CONFIDENCE_SCALE = ("#d99a1c", "#b9b8a8", "#6f98c9", "#2f5fd0")  # doubt to certainty
-DOUBT_SCALE = ("#6f98c9", "#b9b8a8", "#d99a1c", "#cf3b34")  # s_ood, novelty
+CONFIDENCE_SCALE = ("#db9600", "#8fa04e", "#3d97a3", "#3d72e0")  # doubt to certainty
+DOUBT_SCALE = ("#3b7bbd", "#74a07a", "#db9600", "#cf3b34")  # s_ood, novelty
 TIME_SCALE = ("#8d7fb0", "#4c7fb4", "#2aa198", "#9fb83a")  # first seen to last seen
-"""Scales run through mid tones only, so that both ends show on a light and on a dark surface."""
+"""Scales run through mid tones only, so that both ends show on a light and on a dark
+surface, and past no grey: grey means unknown."""
 
 
 def label_colours(count: int) -> list[str]:

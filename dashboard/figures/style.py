@@ -16,7 +16,7 @@ _AXIS = {
     "linecolor": GRID,
     "ticks": "",
     "automargin": True,
-    "title": {"standoff": 8},
+    "title": {"standoff": 8, "font": {"size": 12}},
 }
 
 TEMPLATE = go.layout.Template(
@@ -28,7 +28,13 @@ TEMPLATE = go.layout.Template(
         "margin": {"l": 48, "r": 12, "t": 28, "b": 40},
         "xaxis": _AXIS,
         "yaxis": _AXIS,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "hoverlabel": {"font": {"family": FONT, "size": 12}},
         "hovermode": "x unified",
         "bargap": 0.12,

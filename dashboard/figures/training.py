@@ -27,8 +27,8 @@ _COLUMNS = 3
 def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figure:
     """Every loss term per epoch.
 
-    ``epochs``: a pyarrow Table or mapping of arrays, one row an epoch, with ``epoch`` and any of the
-    columns named in ``terms`` (default TERMS); ``holdout_<term>`` draws a second line;
+    ``epochs``: a pyarrow Table or mapping of arrays, one row an epoch, with ``epoch`` and any of
+    the columns named in ``terms`` (default TERMS); ``holdout_<term>`` draws a second line;
     ``phase`` (text) marks where a phase of the curriculum begins.  NaN leaves a gap.
     """
     names = terms or TERMS

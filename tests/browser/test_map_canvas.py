@@ -21,18 +21,22 @@ NAMES = ["pump", "power", "network", "sensor", "door", "<b>valve</b>", "clock", 
 SCRIPTS = ("keys", "map", "map_camera", "map_data", "map_geometry", "map_input", "map_overlay",
            "map_render", "map_view")  # fmt: skip
 PAGE = """<!doctype html><html><head>
-<link rel="stylesheet" href="/assets/bootstrap.min.css"><link rel="stylesheet" href="/assets/genlab.css">
+<link rel="stylesheet" href="/assets/bootstrap.min.css">
+<link rel="stylesheet" href="/assets/genlab.css">
 </head><body>
 <script>
   window.stores = {}; window.history_ = [];
-  window.dash_clientside = { set_props(id, props) { stores[id] = props.data; history_.push([id, props.data]); } };
+  window.dash_clientside = {
+    set_props(id, { data }) { stores[id] = data; history_.push([id, data]); } };
 </script>
 <input id="map-search"><div id="help-overlay" hidden>help</div>
-<div style="height: 820px; display: flex"><div id="map-canvas" data-genlab-map="1" %s></div></div>
-%s</body></html>""" % (
-    "%s",
-    "".join(f'<script src="/assets/{name}.js"></script>' for name in SCRIPTS),
-)
+<div style="height: 820px; display: flex">
+<div id="map-canvas" data-genlab-map="1" ATTRIBUTES></div></div>
+""" + "".join(f'<script src="/assets/{name}.js"></script>\n' for name in SCRIPTS)
+
+
+def html(attributes: str) -> str:
+    return PAGE.replace("ATTRIBUTES", attributes)
 
 
 class Scene:
@@ -97,7 +101,7 @@ def open_map(page, serve, scene: Scene, texts: bool = False, colours: str = "/ca
         "/categories": scene.categories(),
         "/values": scene.values(),
     }
-    page.goto(serve(PAGE % f'data-points-url="/points" data-colours-url="{colours}"', files))
+    page.goto(serve(html(f'data-points-url="/points" data-colours-url="{colours}"'), files))
     page.wait_for_function("genlabMap.get()?.stats().points > 0 && genlabMap.get().colours")
     settle(page)
 
@@ -109,7 +113,9 @@ def settle(page) -> None:
 def lasso_around(middle: np.ndarray, radius: float) -> np.ndarray:
     angles = np.linspace(0, 2 * np.pi, 25)[:-1]
     wobble = 1 + 0.3 * np.sin(3 * angles)
-    return np.round(middle + radius * wobble[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1))
+    return np.round(
+        middle + radius * wobble[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    )
 
 
 def pixels(page) -> np.ndarray:
@@ -146,6 +152,7 @@ def test_box_adds_and_alt_takes_away_after_zoom_and_pan(page, static_site):
     page.mouse.move(*middle)
     page.mouse.wheel(0, -300)
     page.wait_for_function("genlabMap.get().camera.zoom > 1.5")
+    np.testing.assert_allclose(np.median(on_screen(page, scene), axis=0), middle, atol=0.5)
     page.mouse.move(700, 500)
     page.mouse.down(button="middle")
     page.mouse.move(640, 470)
@@ -157,7 +164,10 @@ def test_box_adds_and_alt_takes_away_after_zoom_and_pan(page, static_site):
     def boxed(corners):
         (x0, y0), (x1, y1) = corners
         return (
-            (screen[:, 0] >= x0) & (screen[:, 0] <= x1) & (screen[:, 1] >= y0) & (screen[:, 1] <= y1)
+            (screen[:, 0] >= x0)
+            & (screen[:, 0] <= x1)
+            & (screen[:, 1] >= y0)
+            & (screen[:, 1] <= y1)
         )
 
     for corners, keys in ((first, ["Shift"]), (second, ["Shift", "Control"])):
@@ -254,7 +264,7 @@ def test_a_new_version_moves_smoothly_and_keeps_the_selection(page, static_site)
     scene, later = Scene(2_000), Scene(2_000)
     later.xy = later.xy[:, ::-1].copy()
     files = {"/points": scene.points(), "/later": later.points(), "/categories": scene.categories()}
-    page.goto(static_site(PAGE % 'data-points-url="/points" data-colours-url="/categories"', files))
+    page.goto(static_site(html('data-points-url="/points" data-colours-url="/categories"'), files))
     page.wait_for_function("genlabMap.get()?.stats().points > 0 && genlabMap.get().colours")
     page.evaluate("genlabMap.get().selectIds(['p7', 'p11'])")
     frames = page.evaluate("genlabMap.get().stats().frames")
@@ -269,7 +279,7 @@ def test_a_new_version_moves_smoothly_and_keeps_the_selection(page, static_site)
 
 def test_empty_loading_and_error_are_said_in_the_map(page, static_site):
     nothing = encode_points(np.empty(0), np.empty(0), np.empty(0), [])
-    address = static_site(PAGE % 'data-points-url="/nothing"', {"/nothing": nothing, "/bad": b"xx"})
+    address = static_site(html('data-points-url="/nothing"'), {"/nothing": nothing, "/bad": b"xx"})
     page.goto(address)
     state = page.locator(".gl-map-state")
     page.wait_for_function("document.querySelector('.gl-map-state').dataset.kind === 'empty'")
