@@ -104,10 +104,12 @@ def _row(text: str, delimiter: str) -> list[str] | None:
     """The columns of one record, None while a quote is open."""
     if '"' not in text:
         return text.split(delimiter)
+    *parts, last = text.split("\n")
+    lines = [*(part + "\n" for part in parts), last]
     try:
-        rows = list(csv.reader(text.split("\n"), delimiter=delimiter, strict=True))
+        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         if "unexpected end of data" in str(error):
             return None
-        rows = list(csv.reader(text.split("\n"), delimiter=delimiter))
+        rows = list(csv.reader(lines, delimiter=delimiter))
     return rows[0] if len(rows) == 1 else None
