@@ -28,7 +28,9 @@ class SentenceEncoder:
     def __init__(self, name: str, folder: Path, settings: EncoderSettings) -> None:
         import torch
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # ours is the only one
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
@@ -44,6 +46,7 @@ class SentenceEncoder:
         self._model.to(getattr(torch, precision)).eval()
         self._budget = settings.token_budget
         self.name = name
+        self.folder = folder
         self.precision = precision
         self.version = _version(name, folder, precision)
         self.dimension = int(self._model.get_embedding_dimension() or 0)

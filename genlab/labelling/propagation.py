@@ -21,7 +21,9 @@ from genlab.labelling.responsibilities import (
     weighted_row_max,
 )
 
-REACH = 0.5  # labelled patterns a component needs to count as fully reached
+REACH = (
+    0.2  # labelled patterns a component needs to count as fully reached (CLINC150: 0.1-0.5 alike)
+)
 
 
 class LabelModel(NamedTuple):

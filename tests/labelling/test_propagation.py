@@ -13,6 +13,7 @@ from genlab.labelling import (
     propagate,
     temper,
 )
+from genlab.labelling.propagation import REACH
 
 SETTINGS = load_settings().labelling
 NAMES = ["pump", "power", "net"]
@@ -109,7 +110,7 @@ def test_undoing_a_label_restores_everything():
 
 
 def test_evidence_grows_with_labels_up_to_one():
-    counts = np.array([[0.0, 0.0], [0.25, 0.0], [3.0, 1.0]])
+    counts = np.array([[0.0, 0.0], [REACH / 2, 0.0], [3.0, 1.0]])
     np.testing.assert_allclose(evidence(np.eye(3), counts), [0, 0.5, 1])
 
 
