@@ -1,0 +1,11 @@
+"""Settings for quick trainings."""
+
+import numpy as np
+import pytest
+
+from genlab.config import TrainingSettings, load_settings
+
+
+@pytest.fixture
+def settings() -> TrainingSettings:
+    return load_settings().training.model_copy(update={"threads": 1, "batch_size": 64})
