@@ -30,9 +30,16 @@ class Assembler:
     """
 
     def __init__(
-        self, source: str, path: str, file_id: str, masker: Masker, latest: datetime
+        self,
+        source: str,
+        path: str,
+        file_id: str,
+        masker: Masker,
+        limit: int,
+        latest: datetime,
     ) -> None:
         self.source, self.path = source, path
+        self._limit = limit
         self._masker, self._latest = masker, latest
         self._hash = hashlib.blake2b(file_id.encode(), digest_size=16)
         self._given: set[int] = set()
@@ -71,6 +78,8 @@ class Assembler:
                 f"{self._latest.isoformat()}Z; set the clock or zone of the sender, or raise "
                 "ingest.max_future_hours",
             )
+        if len(text) > self._limit:
+            return too_long(len(text), self._limit)
         canonical = self._masker.mask(text) if canonical is None else " ".join(canonical.split())
         if not canonical or not text.strip():
             return _EMPTY
@@ -119,9 +128,8 @@ def parse_records(
     ``stream`` is the identity of records without an id: the same stream, positions and texts give
     the same messages again.  Nothing raises: what is no message is in ``rejected``.
     """
-    assembler = Assembler(
-        source, "-", f"records\0{source}\0{stream}", masker, latest_time(settings)
-    )
+    limit, latest = settings.max_line_bytes, latest_time(settings)
+    assembler = Assembler(source, "-", file_id, masker, limit, latest)
     for position, record in enumerate(records, start=1):
         result: Fields | Fault
         if fault := flaw(record):
@@ -132,8 +140,6 @@ def parse_records(
             result = map_record(record, options)
         else:
             result = not_an_object(record)
-        if isinstance(result, Fields) and len(result.text) > settings.max_line_bytes:
-            result = too_long(len(result.text), settings.max_line_bytes)
         assembler.add((result,), position, str(record)[:_RAW])
     return assembler.take(None)
 
@@ -142,7 +148,7 @@ def too_long(length: int, limit: int) -> Fault:
     """The Fault of a line over the limit."""
     return Fault(
         "line_too_long",
-        f"found {length:,} bytes in one line, expected at most {limit:,}; split it, or raise "
+        f"found {length:,} bytes in one text, expected at most {limit:,}; split it, or raise "
         "ingest.max_line_bytes",
     )
 

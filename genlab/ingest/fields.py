@@ -22,7 +22,8 @@ SEVERITY_FIELDS = ("severity", "level", "loglevel")
 class IngestOptions:
     """What the user says about the input; None leaves it to the usual names.
 
-    ``source`` None: the file's name without its extension, "stdin" for standard input.
+    ``source`` None: the file's name without its extension and without what rotation adds ("app"
+    for app.log.1), "stdin" for standard input.
     A field named with dots ("log.message") is looked up level by level.
     """
 

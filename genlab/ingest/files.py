@@ -4,15 +4,16 @@ Identity.  A file is (source, real path, first line, generation).  The path keep
 same lines apart, the first line tells a new content under an old name, and the generation counts
 contents under one name that begin alike.  It needs nothing remembered, so two runs without memory
 give the same ids.  What is remembered (FilePosition) adds the rest: a file goes on at its offset
-when its first bytes are still the same and it is not shorter; a remembered content that is gone
-from its old path and turns up under a new one (app.log -> app.log.1) keeps its identity.  Where the
-evidence for that is thin (short head, unrelated name) the file counts as new: doubt may repeat
-a message, it never loses one.
+when its first bytes, and the last ones that were read, are still the same; a remembered content
+that is gone from its old path and turns up under a new one (app.log -> app.log.1) keeps its
+identity.  Where the evidence for that is thin (short head, unrelated name) the file counts as new:
+better a message twice than one lost.
 """
 
 import gzip
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -24,7 +25,12 @@ from genlab.records import FilePosition
 
 HEAD_BYTES = 4096  # compared to recognise a content
 _FIRST_LINE = 1024  # bytes of the first line that identify a file
+_TAIL_BYTES = 256
+_HASH = 16  # hex digits
 _SURE_HEAD = 1024  # a head of this length alone proves a renamed file
+
+_ROTATED = re.compile(r"(?:\.\d{1,14}|-\d{6,14}|[.-]\d{4}-\d\d-\d\d|\.old|\.bak)+$")
+_DATED = re.compile(r"(?:\.\d{1,4}|[._-]\d{6,14}|[._-]\d{4}-\d\d-\d\d)$")
 
 Positions = Callable[[str], Iterable[FilePosition]]
 
@@ -71,6 +77,8 @@ class Source:
         self._packed = path.endswith(".gz")
         opened = gzip.open(path) if self._packed else Path(path).open("rb")  # noqa: SIM115
         self._file = cast(IO[bytes], opened)
+        self._head = b""
+        self._hashes: dict[int, str] = {}
 
     def __enter__(self) -> "Source":
         return self
@@ -80,8 +88,10 @@ class Source:
 
     def head(self, length: int = HEAD_BYTES) -> bytes:
         """The first bytes (of the unpacked content)."""
-        self._file.seek(0)
-        return self._file.read(length)
+        if length > len(self._head):
+            self._file.seek(0)
+            self._head = self._file.read(length)
+        return self._head[:length]
 
     def reaches(self, offset: int) -> bool:
         """Whether the content is at least ``offset`` bytes long."""
@@ -91,8 +101,36 @@ class Source:
 
     def holds(self, position: FilePosition) -> bool:
         """Whether this is the content that ``position`` remembers (perhaps grown)."""
-        head = self.head(position.head_length)
-        return head_hash(head) == position.head_hash and self.reaches(position.offset)
+        length, head = position.head_length, position.head_hash[:_HASH]
+        if length not in self._hashes:
+            self._hashes[length] = hash_bytes(self.head(length))
+        if self._hashes[length] != head or not self.reaches(position.offset):
+            return False
+        tail = position.head_hash[_HASH:]
+        return not tail or hash_bytes(self._tail(position.offset)) == tail
+
+    def mark(self, at: FilePosition, offset: int, lines: int) -> FilePosition:
+        """The position ``at`` moved on to ``offset`` and ``lines``, with what recognises it.
+
+        ``head_hash`` is the hash of the first ``head_length`` bytes, all of them read already,
+        and, but for .gz, that of the last bytes before ``offset``: heads may be alike.
+        """
+        length = min(HEAD_BYTES, offset)
+        head = at.head_hash[:_HASH]
+        if at.head_length < length:
+            head = hash_bytes(self.head(length))
+        tail = "" if self._packed else hash_bytes(self._tail(offset))  # .gz seeks back slowly
+        return at._replace(
+            offset=offset,
+            lines=lines,
+            head_hash=head + tail,
+            head_length=max(length, at.head_length),
+        )
+
+    def _tail(self, offset: int) -> bytes:
+        start = max(0, offset - _TAIL_BYTES)
+        self._file.seek(start)
+        return self._file.read(offset - start)
 
     def around(self, offset: int) -> tuple[bytes, bytes]:
         """The bytes before and behind ``offset`` (1 or more); the second is empty at the end."""
@@ -118,9 +156,9 @@ class Source:
             yield chunk
 
 
-def head_hash(head: bytes) -> str:
+def hash_bytes(content: bytes) -> str:
     """16 hex digits of BLAKE2b."""
-    return hashlib.blake2b(head, digest_size=8).hexdigest()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def new_file_id(source: str, path: str, head: bytes, generation: int = 0) -> str:
@@ -162,7 +200,7 @@ class Ledger:
         generation = 0
         while (file_id := new_file_id(source, file.path, head, generation)) in known:
             generation += 1
-        return FilePosition(file_id, source, file.path, head_hash(b""), 0, 0, 0)
+        return FilePosition(file_id, source, file.path, hash_bytes(b""), 0, 0, 0)
 
     def displaced(self, source: str, path: str) -> list[str]:
         """Files beside ``path`` that hold a content remembered under ``path``, which moved there.
@@ -177,15 +215,20 @@ class Ledger:
 
 
 def _related(old: str, new: str) -> bool:
-    """app.log and app.log.1, app-20260131.log, app.1.log.gz: what rotation makes of a name."""
+    """Whether rotation makes the one name of the other: app.log, app.log.1, app-20260131.log.gz."""
     old_path, new_path = Path(old), Path(new)
-    stem = old_path.name.split(".", 1)[0]
     return (
         old != new
         and old_path.parent == new_path.parent
-        and bool(stem)
-        and new_path.name.startswith(stem)
+        and source_name(old_path.name) == source_name(new_path.name)
     )
+
+
+def source_name(path: str) -> str:
+    """The file's name without extension and without what rotation adds: app for app.log.2.gz."""
+    name = Path(path).name
+    kept = _ROTATED.sub("", name.removesuffix(".gz")) or name
+    return _DATED.sub("", Path(kept).stem) or Path(kept).stem
 
 
 def _still_there(position: FilePosition) -> bool:

@@ -15,13 +15,12 @@ from genlab.config import IngestSettings
 from genlab.ingest.assemble import Assembler, latest_time, too_long
 from genlab.ingest.fields import Fault, IngestOptions
 from genlab.ingest.files import (
-    HEAD_BYTES,
     Ledger,
     Positions,
     Source,
     expand,
-    head_hash,
     new_file_id,
+    source_name,
 )
 from genlab.ingest.formats import HEAD_LINES, Parser, detect, make_parser
 from genlab.ingest.lines import CHUNK, Line, split_lines
@@ -116,11 +115,13 @@ class _Reader:
             if len(head) >= _DETECT_BYTES or (b"\n" in head and not chunk):
                 break
         file_id = new_file_id(source, "-", head)
-        assembler = Assembler(source, "-", file_id, self._masker, self._latest)
+        assembler = Assembler(
+            source, "-", file_id, self._masker, self._settings.max_line_bytes, self._latest
+        )
         yield from self._batches(assembler, chain(waiting, chunks), head, None, None)
 
     def _file_and_displaced(self, path: str) -> Iterator[Batch]:
-        source = self._options.source or Path(path.removesuffix(".gz")).stem
+        source = self._options.source or source_name(path)
         for moved in self._ledger.displaced(source, path):
             yield from self._file(source, moved)
         yield from self._file(source, path)
@@ -135,13 +136,22 @@ class _Reader:
         except FileNotFoundError:
             return  # gone since it was listed
         except (OSError, EOFError, zlib.error) as error:
-            assembler = Assembler(source, path, "", self._masker, self._latest)
+            assembler = Assembler(
+                source, path, "", self._masker, self._settings.max_line_bytes, self._latest
+            )
             detail = f"cannot be read to its end: {error}; check the file and its permissions"
             assembler.add((Fault("unreadable", detail),), 0, b"")
             yield assembler.take(None)
 
     def _open_file(self, file: Source, at: FilePosition, head: bytes) -> Iterator[Batch]:
-        assembler = Assembler(at.source, file.path, at.file_id, self._masker, self._latest)
+        assembler = Assembler(
+            at.source,
+            file.path,
+            at.file_id,
+            self._masker,
+            self._settings.max_line_bytes,
+            self._latest,
+        )
         if fault := _not_text(head):
             yield from self._skip_file(assembler, fault, file, at)
             return
@@ -223,10 +233,7 @@ class _Reader:
     ) -> tuple[FilePosition | None, Batch]:
         if at is None or file is None:
             return None, assembler.take(None)
-        at = at._replace(offset=done[0], lines=done[1])
-        length = min(HEAD_BYTES, at.offset)
-        if at.head_length < length:  # only what was read counts as head: the rest may still change
-            at = at._replace(head_hash=head_hash(file.head(length)), head_length=length)
+        at = file.mark(at, *done)
         self._ledger.update(at)
         return at, assembler.take(at)
 

@@ -106,10 +106,12 @@ def _row(text: str, delimiter: str) -> list[str] | None:
         return text.split(delimiter)
     *parts, last = text.split("\n")
     lines = [*(part + "\n" for part in parts), last]
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        if "unexpected end of data" in str(error):
-            return None
-        rows = list(csv.reader(lines, delimiter=delimiter))
-    return rows[0] if len(rows) == 1 else None
+    for strict in (True, False):  # a stray quote (5" pump) is no error outside of quotes
+        try:
+            rows = list(csv.reader(lines, delimiter=delimiter, strict=strict))
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                return None
+        else:
+            return rows[0] if len(rows) == 1 else None
+    return text.split(delimiter)  # a carriage return on its own, which csv refuses

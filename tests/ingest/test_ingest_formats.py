@@ -337,8 +337,11 @@ def test_times_in_every_usual_form(when: datetime) -> None:
     assert abs(parse_time(epoch / 1e6) - when) < timedelta(microseconds=2)
 
 
-@pytest.mark.parametrize("value", [None, True, "", "soon", "12:03", 0, 17.5, -1, 1e300, float("nan"),
-    float("inf"), "2026-13-01", "2026-02-30T00:00:00", "9" * 30, [], {}, "0001-01-01T00:00:00+23:00"])  # fmt: skip
+NO_TIMES = [None, True, "", "soon", "12:03", 0, 17.5, -1, 1e300, float("nan"), float("inf"), [], {}]
+NO_TIMES += ["2026-13-01", "2026-02-30T00:00:00", "9" * 30, "0001-01-01T00:00:00+23:00"]
+
+
+@pytest.mark.parametrize("value", NO_TIMES)
 def test_what_is_no_time(value: object) -> None:
     assert parse_time(value) is None
 

@@ -26,13 +26,16 @@ def words(text: str) -> list[str]:
 
 
 PIECES = st.sampled_from(
-    words("""10.251.43.21 :50010 /var/log/x.log 2015-07-29 17:41:44,747 blk_-69 0x1f 9f4ef63
-    <NUM> <PATH:on>
-    < > www.example.com http://x.y/z a@b.co /power/on C:\\a\\b 5 -5 1.5e3 dead added fe80::1 : .
+    [
+        " ",
+        "\t",
+        *words("""10.251.43.21 :50010 /var/log/x.log 2015-07-29 17:41:44,747 blk_-69 0x1f 9f4ef63
+    <NUM> <PATH:on> < > www.example.com http://x.y/z a@b.co /power/on C:\\a\\b 5 -5
+    1.5e3 dead added fe80::1 : .
     - _ /
     00:1b:44:11:3a:b7 bf1a281b-ad7b-4476-ac95-f47682990ce7 Jun 14 15:16:01 Sun 2005 x7Gh29KpQ01zRt5L
-    \\ ~ @ [ ] ( ) = " ' é ٣ off UTC +0800 v2 com hk e E 0x \x0e""")
-    + [" ", "\t"]
+    \\ ~ @ [ ] ( ) = " ' é ٣ off UTC +0800 v2 com hk e E 0x \x0e"""),
+    ]
 )
 TEXTS = st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60)
 
@@ -63,7 +66,8 @@ def test_numbers_share_a_pattern_and_units_stay(first: int, second: int) -> None
 
 OPPOSITES = [
     pair.split("/")
-    for pair in words("""on/off up/down open/closed opened/closed start/stop started/stopped ok/failed
+    for pair in words("""on/off up/down
+    open/closed opened/closed start/stop started/stopped ok/failed
     success/failure true/false enable/disable enabled/disabled connect/disconnect yes/no
     connected/disconnected accepted/rejected granted/denied locked/unlocked valid/invalid
     online/offline alive/dead healthy/unhealthy added/removed created/deleted attached/detached

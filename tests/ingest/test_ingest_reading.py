@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from genlab.config import load_settings
 from genlab.errors import InputError
 from genlab.ingest import IngestOptions, load_masker, parse_records, read
+from genlab.ingest.files import source_name
 from genlab.ingest.lines import split_lines
 from genlab.records import Batch, FilePosition
 
@@ -95,6 +96,45 @@ def test_rotation_by_rename(tmp_path: Path, memory: Memory, size: int) -> None:
     assert memory.ingest(tmp_path) == 4
     assert memory.ingest(tmp_path) == 0
     assert memory.lines == len(memory.messages) == size + 2 + 5 + 4
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("/var/log/app.log", "app"),
+        ("app.log.1", "app"),
+        ("app.log.2.gz", "app"),
+        ("app-20260131.log", "app"),
+        ("app.log-20260131", "app"),
+        ("app.2026-01-31.log", "app"),
+        ("app.1.log", "app"),
+        ("app.log.old", "app"),
+        ("syslog", "syslog"),
+        ("sensor-1.log", "sensor-1"),
+        ("Android_2k.log", "Android_2k"),
+        ("20260131.log", "20260131"),
+        ("1.2", "1"),
+    ],
+)
+def test_rotation_leaves_the_source(name: str, source: str) -> None:
+    assert source_name(name) == source
+
+
+def test_rotation_without_a_named_source(tmp_path: Path, memory: Memory) -> None:
+    (tmp_path / "web.log").write_text(lines(0, 9))
+    memory.ingest(tmp_path, source=None)
+    (tmp_path / "web.log").rename(tmp_path / "web.log.1")
+    (tmp_path / "web.log").write_text("new\n")
+    assert memory.ingest(tmp_path, source=None) == 1
+
+
+def test_a_new_content_that_begins_alike_and_is_longer(tmp_path: Path, memory: Memory) -> None:
+    log = tmp_path / "app.log"
+    log.write_text(lines(0, 400) + "the old end\n")
+    memory.ingest(log)
+    log.write_text(lines(0, 400) + lines(0, 400, "valve"))
+    memory.ingest(log)
+    assert sum(text.startswith("valve") for text in memory.messages.values()) == 400
 
 
 def test_last_lines_before_a_rotation_come_though_only_the_new_file_was_named(
