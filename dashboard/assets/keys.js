@@ -1,12 +1,14 @@
-/* Keyboard for every page: single keys outside inputs go to dcc.Store "key-event" as {key, n};
+/* Keyboard for every page: single keys outside inputs go to the dcc.Store that
+   the page names in data-genlab-keys (else "key-event") as {key, n};
    "/" goes to the search field, "?" opens and closes the help, Escape closes it. */
 (() => {
   "use strict";
-  const STORE = "key-event";
+  const store = () => document.querySelector("[data-genlab-keys]")?.dataset.genlabKeys ?? "key-event";
   let n = 0;
 
   const typing = (node) =>
-    node?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node?.tagName ?? "") ||
+    node?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(node?.tagName ?? "") ||
+    (node?.tagName === "INPUT" && !/^(button|checkbox|radio|range|submit)$/.test(node.type)) ||
     Boolean(node?.closest?.("[role=combobox], [role=slider], .dash-dropdown"));
 
   // Enter on a focused button or link must press it, and nothing else
@@ -40,8 +42,10 @@
       event.preventDefault();
     } else if (key === "Escape" && toggleHelp(false)) {
       return;
+    } else if (key === "Escape" && window.genlabMap?.get()?.selection().length) {
+      window.genlabMap.get().select([], "replace", "clear");
     } else if (/^[a-z0-9]$/i.test(key) || key === "Escape" || (key === "Enter" && !pressable(target))) {
-      window.dash_clientside?.set_props?.(STORE, { data: { key: key.length === 1 ? key.toLowerCase() : key, n: ++n } });
+      window.dash_clientside?.set_props?.(store(), { data: { key: key.length === 1 ? key.toLowerCase() : key, n: ++n } });
     }
   });
 

@@ -62,6 +62,17 @@
     }
   }
 
+  /** data-select: {ids, kind, focus, serial} as JSON; once each, as soon as there are points. */
+  function applySelect(host) {
+    const entry = mounted.get(host);
+    const asked = host.dataset.select;
+    if (!entry || !asked || entry.selected === asked || !entry.map.x.length) return;
+    entry.selected = asked;
+    const { ids, kind, focus } = JSON.parse(asked);
+    entry.map.selectIds(ids, "replace", kind ?? "code");
+    if (focus) entry.map.focus(entry.map.indexOf(focus));
+  }
+
   async function refresh(host, what) {
     const entry = mounted.get(host);
     const url = host.dataset[`${what}Url`];
@@ -85,7 +96,8 @@
     }
     if (what === "points") {
       applyPoints(entry.map, body);
-      entry.map.showState(body.ids.length ? null : EMPTY, "empty");
+      entry.map.showState(body.ids.length ? null : host.dataset.empty || EMPTY, "empty");
+      applySelect(host);
     } else {
       entry.colours = body;
       if (entry.map.state.dataset.kind === "error" && entry.map.x.length) entry.map.showState(null);
@@ -118,6 +130,7 @@
         if (!mounted.has(record.target)) continue;
         if (name === "data-points-url") refresh(record.target, "points");
         else if (name === "data-colours-url") refresh(record.target, "colours");
+        else if (name === "data-select") applySelect(record.target);
         else if (name === "data-focus") {
           const map = get(record.target);
           map.focus(map.indexOf(record.target.dataset.focus));
@@ -136,7 +149,7 @@
     document.querySelectorAll("[data-genlab-map]").forEach(autoMount);
     new MutationObserver(changed).observe(document.body, {
       childList: true, subtree: true, attributes: true,
-      attributeFilter: ["data-points-url", "data-colours-url", "data-focus"],
+      attributeFilter: ["data-points-url", "data-colours-url", "data-focus", "data-select"],
     });
   }
 

@@ -79,7 +79,8 @@
       }
       const kept = new Set(this.ids ? Array.from(this.selection(), (i) => this.ids[i]) : []);
       cancelAnimationFrame(this.moving);
-      Object.assign(this, { x, y, size, ids, texts: texts ?? null, hovered: -1 });
+      Object.assign(this, { x, y, size, ids, texts: texts ?? null, hovered: -1, moving: 0 });
+      this.tip.hidden = true;
       this.position = null; // id -> index, built when first asked for
       this.order = Uint32Array.from(x, (_, i) => i).sort((a, b) => size[b] - size[a]);
       this.radius = radii(size, this.order);
@@ -119,8 +120,12 @@
 
     /** Move smoothly to new coordinates of the same points. */
     animateTo(x, y, ms = 600) {
+      if (x.length !== this.x.length || y.length !== this.x.length) {
+        throw new Error(`expected ${this.x.length} coordinates, found x ${x.length}, y ${y.length}`);
+      }
       const [fromX, fromY, from] = [this.x, this.y, this.extent];
       const to = parts.bounds(x, y);
+      const betweenX = new Float32Array(x.length), betweenY = new Float32Array(x.length);
       if (matchMedia("(prefers-reduced-motion: reduce)").matches) ms = 0;
       const started = performance.now();
       this.hover(-1);
@@ -133,8 +138,11 @@
           Object.assign(this, { x, y });
           this.#index();
         } else {
-          this.x = Float32Array.from(fromX, (a, i) => mix(a, x[i]));
-          this.y = Float32Array.from(fromY, (a, i) => mix(a, y[i]));
+          for (let i = 0; i < x.length; i++) {
+            betweenX[i] = fromX[i] + (x[i] - fromX[i]) * e;
+            betweenY[i] = fromY[i] + (y[i] - fromY[i]) * e;
+          }
+          Object.assign(this, { x: betweenX, y: betweenY });
           this.extent = { x0: mix(from.x0, to.x0), x1: mix(from.x1, to.x1), y0: mix(from.y0, to.y0), y1: mix(from.y1, to.y1) };
         }
         this.draw();

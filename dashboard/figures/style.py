@@ -25,7 +25,7 @@ TEMPLATE = go.layout.Template(
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": INK},
         "colorway": [ACCENT],
-        "margin": {"l": 48, "r": 12, "t": 28, "b": 40},
+        "margin": {"l": 48, "r": 20, "t": 28, "b": 40},
         "xaxis": _AXIS,
         "yaxis": _AXIS,
         "legend": {

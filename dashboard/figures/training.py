@@ -21,7 +21,7 @@ TERMS: Mapping[str, str] = {
 }
 """Columns that are drawn where they are present, and their titles; all in nats per message."""
 
-_COLUMNS = 3
+_COLUMNS = 4
 
 
 def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figure:
@@ -42,7 +42,7 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
         cols=_COLUMNS,
         shared_xaxes=False,
         subplot_titles=[names[name] for name in present],
-        horizontal_spacing=0.08,
+        horizontal_spacing=0.06,
         vertical_spacing=0.16,
     )
     for k, name in enumerate(present):
@@ -85,6 +85,7 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
         uirevision="loss",
         hovermode="x",
         margin={"t": 64},
+        showlegend=any(has(epochs, f"holdout_{name}") for name in present),
         legend={"y": 1.0, "yref": "container", "yanchor": "top"},
     )
     fig.update_annotations(font={"size": 12})

@@ -273,6 +273,14 @@ def test_a_new_version_moves_smoothly_and_keeps_the_selection(page, static_site)
         f"!genlabMap.get().moving && Math.abs(genlabMap.get().x[5] - {later.xy[5, 0]:.9g}) < 1e-6"
     )
     assert page.evaluate("[...genlabMap.get().x]") == later.xy[:, 0].tolist()
+    page.evaluate("document.getElementById('map-canvas').dataset.focus = 'p3'")
+    settle(page)
+    box = page.locator(".gl-map-top").bounding_box()
+    np.testing.assert_allclose(
+        on_screen(page, later)[3],
+        [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
+        atol=0.5,
+    )
     assert page.evaluate("genlabMap.get().stats().frames") > frames + 3
     assert page.evaluate("[...genlabMap.get().selection()]") == [7, 11]
 
