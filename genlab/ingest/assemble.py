@@ -128,6 +128,7 @@ def parse_records(
     ``stream`` is the identity of records without an id: the same stream, positions and texts give
     the same messages again.  Nothing raises: what is no message is in ``rejected``.
     """
+    file_id = f"records\0{source}\0{stream}"
     limit, latest = settings.max_line_bytes, latest_time(settings)
     assembler = Assembler(source, "-", file_id, masker, limit, latest)
     for position, record in enumerate(records, start=1):
