@@ -73,7 +73,7 @@ class Source:
     """An open file: its head, its size where known, its bytes from an offset on."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path = printable(path)
         self._packed = path.endswith(".gz")
         opened = gzip.open(path) if self._packed else Path(path).open("rb")  # noqa: SIM115
         self._file = cast(IO[bytes], opened)
@@ -156,6 +156,11 @@ class Source:
             yield chunk
 
 
+def printable(path: str) -> str:
+    """The path as it is stored and shown: bytes of a name that are not UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def hash_bytes(content: bytes) -> str:
     """16 hex digits of BLAKE2b."""
     return hashlib.blake2b(content, digest_size=8).hexdigest()
@@ -207,7 +212,9 @@ class Ledger:
 
         So the last lines before a rotation are read though only ``path`` was asked for.
         """
-        moved = [p for p in self.of(source).values() if p.path == path and not _still_there(p)]
+        moved = [
+            p for p in self.of(source).values() if p.path == printable(path) and not _still_there(p)
+        ]
         if not moved:
             return []
         beside = sorted(str(p) for p in Path(path).parent.iterdir() if _related(path, str(p)))

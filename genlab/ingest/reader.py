@@ -20,6 +20,7 @@ from genlab.ingest.files import (
     Source,
     expand,
     new_file_id,
+    printable,
     source_name,
 )
 from genlab.ingest.formats import HEAD_LINES, Parser, detect, make_parser
@@ -121,7 +122,7 @@ class _Reader:
         yield from self._batches(assembler, chain(waiting, chunks), head, None, None)
 
     def _file_and_displaced(self, path: str) -> Iterator[Batch]:
-        source = self._options.source or source_name(path)
+        source = self._options.source or source_name(printable(path))
         for moved in self._ledger.displaced(source, path):
             yield from self._file(source, moved)
         yield from self._file(source, path)

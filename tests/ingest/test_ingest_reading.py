@@ -303,6 +303,15 @@ def test_paths(tmp_path: Path, memory: Memory) -> None:
         memory.ingest(f"{tmp_path}/*.nothing")
 
 
+def test_a_file_name_that_is_not_utf8(tmp_path: Path, memory: Memory) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.log")).write_text("pump on\n")
+    assert memory.ingest(tmp_path, source=None) == 1
+    assert memory.ingest(tmp_path, source=None) == 0
+    assert memory.lines == 1
+    (position,) = memory.positions.values()
+    assert (position.source, position.path) == ("caf\\xe9", str(tmp_path / "caf\\xe9.log"))
+
+
 def test_the_source_is_the_file_name_unless_given(tmp_path: Path) -> None:
     (tmp_path / "web.log").write_text("pump on\n")
     path = [str(tmp_path / "web.log")]
