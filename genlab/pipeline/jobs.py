@@ -1,4 +1,4 @@
-"""A job: one run of a stage, visible while it runs, cancellable, with an end that is always told."""
+"""A job: one run of a stage, visible while it runs, cancellable, its end always told."""
 
 import os
 import socket
@@ -10,7 +10,6 @@ from types import TracebackType
 from genlab.errors import GenlabError
 from genlab.store import Store
 from genlab.store.workspace import process_alive
-
 
 ALONE = ("train", "retrain")  # one job of these kinds at a time, whoever starts it
 
