@@ -138,7 +138,12 @@ class _Reader:
             return  # gone since it was listed
         except (OSError, EOFError, zlib.error) as error:
             assembler = Assembler(
-                source, path, "", self._masker, self._settings.max_line_bytes, self._latest
+                source,
+                printable(path),
+                "",
+                self._masker,
+                self._settings.max_line_bytes,
+                self._latest,
             )
             detail = f"cannot be read to its end: {error}; check the file and its permissions"
             assembler.add((Fault("unreadable", detail),), 0, b"")
