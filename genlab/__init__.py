@@ -7,10 +7,11 @@ the ``genlab`` command gives everything else.
 
 from typing import TYPE_CHECKING, Any
 
+from genlab.version import __version__
+
 if TYPE_CHECKING:
     from genlab.triage import Triage
 
-__version__ = "0.1.0"
 __all__ = ["Triage", "__version__"]
 
 

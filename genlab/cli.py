@@ -1,12 +1,15 @@
-"""The ``genlab`` command: exit code 0 done, 1 a problem named on stderr in one line, 2 wrong usage."""
+"""The ``genlab`` command.
+
+Exit codes: 0 done, 1 a problem named on stderr in one line, 2 wrong usage.
+"""
 
 import sys
 from importlib import import_module
 
 import click
 
-from genlab import __version__
 from genlab.errors import GenlabError
+from genlab.version import __version__
 
 # name -> module in genlab.commands; loaded when asked for, so that each command starts fast.
 _COMMANDS = {

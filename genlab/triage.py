@@ -3,12 +3,17 @@
 The path is the product's: mask -> patterns -> embed -> component VAE -> label store -> verdicts.
 """
 
+import hashlib
 import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from genlab.config import Settings, load_settings
 from genlab.encoders import Encoder, load_encoder
@@ -28,7 +33,8 @@ from genlab.training.checkpoints import load_checkpoint, save_checkpoint
 from genlab.training.curriculum import continuation, load_curriculum
 from genlab.training.loop import TrainingState, new_state, train
 
-_KIND = "genlab-triage"
+_KIND = "genlab Triage 1"
+_MODEL, _DATA, _FACTS = "model", "data.safetensors", "triage.json"  # the files of a saved one
 
 
 class Triage:
@@ -71,9 +77,14 @@ class Triage:
         self._masker = load_masker(self._settings.ingest, None)
         self._encoder: Encoder | None = None
         self._state: TrainingState | None = None
+        self._data: np.ndarray = np.zeros((0, 0), np.float32)  # (N, D) everything seen
+        self._given: list[Any] = []  # (N,) its labels, None for none
+        self._held_out: np.ndarray = np.zeros(0, bool)  # (N,) kept out of training
+        self._responsibilities: np.ndarray = np.zeros((0, 0))  # (N, K)
+        self._calibration: np.ndarray = np.zeros(0)  # (M,) log p(x) of rows kept out
         self.classes_: np.ndarray = np.array([], dtype=object)
 
-    def fit(self, X: Sequence[str] | np.ndarray, y: Sequence[Any] | None = None) -> "Triage":  # noqa: N803
+    def fit(self, X: Sequence[str] | np.ndarray, y: Sequence[Any] | None = None) -> "Triage":
         """Learn from X: texts, or embeddings (N, D); ``y`` (N,) labels with None for unlabelled."""
         vectors = self._vectors(X)
         if len(vectors) < 2:
@@ -89,7 +100,7 @@ class Triage:
 
     def partial_fit(
         self,
-        X: Sequence[str] | np.ndarray,  # noqa: N803
+        X: Sequence[str] | np.ndarray,
         y: Sequence[Any] | None = None,
         epochs: int = 5,
     ) -> "Triage":
@@ -102,7 +113,7 @@ class Triage:
         self._train(continuation(epochs))
         return self
 
-    def label(self, X: Sequence[str] | np.ndarray, y: Sequence[Any]) -> "Triage":  # noqa: N803
+    def label(self, X: Sequence[str] | np.ndarray, y: Sequence[Any]) -> "Triage":
         """Add labelled examples at once, without training: counts and tau change, the model not."""
         scores = self._score(X)
         if len(y) != len(scores.log_prob):
@@ -115,73 +126,85 @@ class Triage:
         self._refit_labels()
         return self
 
-    def predict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N,) most probable label; None where no label reaches at all."""
         spread = self._propagation(X)
         return np.append(self.classes_, [None])[spread.label]
 
-    def predict_proba(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N, Y) p(y|x), rows sum to 1, columns as ``classes_``."""
         return self._propagation(X).probabilities
 
-    def score_samples(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def score_samples(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N,) log p(x) in nats, an importance-weighted lower bound."""
         return self._score(X).log_prob
 
-    def novelty_pvalue(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def novelty_pvalue(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N,) conformal p-value of -log p(x) against rows kept out of training."""
         return conformal_p(-self._calibration, -self._score(X).log_prob)
 
-    def s_ood(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def s_ood(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N,) 1 - max_c(r_c(x) max_y tau[c, y])."""
         return self._propagation(X).s_ood
 
-    def verdict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def verdict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N,) known, unnamed, between or novel."""
         return self._propagation(X).verdict
 
-    def responsibilities(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def responsibilities(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N, K) q(c|x), rows sum to 1."""
         return self._score(X).responsibilities
 
-    def transform(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def transform(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         """(N, L) mean of q(z|x)."""
         return self._score(X).latent_mean
 
     def save(self, folder: Path | str) -> None:
         """Write everything to a new folder (safetensors and JSON); :meth:`load` reads it back."""
         state = self._fitted()
-        save_checkpoint(
-            Path(folder),
-            state,
-            {
-                "kind": _KIND,
-                "parameters": {
-                    "components": self.components,
-                    "latent_dim": self.latent_dim,
-                    "prior": self.prior,
-                    "curriculum": self.curriculum,
-                    "encoder": self.encoder,
-                    "seed": self.seed,
-                },
-                "labels": _plain_labels(self._given),
-            },
-            {"data": self._data, "held_out": self._held_out},
-        )
+        target = Path(folder)
+        if target.exists():
+            raise InputError(f"{target} exists already: name a new folder or remove it")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            save_checkpoint(unfinished / _MODEL, state, {"kind": _KIND})
+            save_file({"data": self._data, "held_out": self._held_out}, unfinished / _DATA)
+            facts = {"kind": _KIND, "parameters": self._parameters(), "labels": self._given}
+            (unfinished / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+            unfinished.rename(target)
+        except TypeError as error:
+            raise InputError(f"a label cannot be saved as JSON: {error}; use text labels") from None
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Path | str) -> "Triage":
         """A saved Triage; CheckpointError for a folder that is damaged or something else."""
-        state, metadata, arrays = load_checkpoint_with_arrays(Path(folder))
-        if metadata.get("kind") != _KIND:
-            raise CheckpointError(f"{folder} holds no Triage: expected a folder that save() wrote")
-        triage = cls(**metadata["parameters"])
-        triage._state = state
-        triage._data = arrays["data"]
-        triage._held_out = arrays["held_out"].astype(bool)
-        triage._given = list(metadata["labels"])
+        source = Path(folder)
+        try:
+            facts = json.loads((source / _FACTS).read_text(encoding="utf-8"))
+            arrays = load_file(source / _DATA)
+            triage = cls(**facts["parameters"])
+            triage._given = list(facts["labels"])
+            triage._data, triage._held_out = arrays["data"], arrays["held_out"].astype(bool)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{source} holds no Triage ({error}): expected a folder that save() wrote"
+            ) from None
+        triage._state = load_checkpoint(source / _MODEL)[0]
         triage._rescore()
         return triage
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "components": self.components,
+            "latent_dim": self.latent_dim,
+            "prior": self.prior,
+            "curriculum": self.curriculum,
+            "encoder": self.encoder,
+            "seed": self.seed,
+        }
 
     def _train(self, curriculum: Any) -> None:
         state = self._fitted()
@@ -200,9 +223,16 @@ class Triage:
         self._rescore()
 
     def _split(self, vectors: np.ndarray, y: Sequence[Any] | None) -> None:
-        given = [None] * len(vectors) if y is None else [_none_if_nan(label) for label in y]
+        given = (
+            [None] * len(vectors)
+            if y is None
+            else [None if label != label else label for label in y]
+        )  # NaN is None
         if len(given) != len(vectors):
-            raise InputError(f"found {len(vectors)} rows and {len(given)} labels, expected as many")
+            raise InputError(
+                f"found {len(vectors)} rows and {len(given)} labels, expected as many; "
+                "use None for a row without a label"
+            )
         self._data, self._given = vectors, given
         # By content, so that a row keeps its side whatever comes after it.
         share = np.array([_fraction(row) for row in vectors])
@@ -228,7 +258,7 @@ class Triage:
         number = {label: i for i, label in enumerate(classes)}
         return np.array([NO_LABEL if y is None else number[y] for y in self._given], np.int64)
 
-    def _propagation(self, X: Sequence[str] | np.ndarray) -> Propagation:  # noqa: N803
+    def _propagation(self, X: Sequence[str] | np.ndarray) -> Propagation:
         scores = self._score(X)
         return apply_labels(
             scores.responsibilities,
@@ -237,11 +267,11 @@ class Triage:
             conformal_p(-self._calibration, -scores.log_prob),
         )
 
-    def _score(self, X: Sequence[str] | np.ndarray) -> Scores:  # noqa: N803
+    def _score(self, X: Sequence[str] | np.ndarray) -> Scores:
         state = self._fitted()
         return score(state.model, self._vectors(X))
 
-    def _vectors(self, X: Sequence[str] | np.ndarray) -> np.ndarray:  # noqa: N803
+    def _vectors(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
         if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
             if X.ndim != 2:
                 raise InputError(f"found an array of shape {X.shape}, expected (N, D)")
@@ -264,3 +294,8 @@ class Triage:
         if self._state is None:
             raise NotReady("this Triage has learnt nothing yet: call fit first")
         return self._state
+
+
+def _fraction(row: np.ndarray) -> float:
+    """A number in [0, 1) that depends on the row's content alone."""
+    return int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=6).digest()) / 2.0**48

@@ -42,7 +42,10 @@ def status(desk: Desk, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options
 def doctor(desk: Desk, as_json: bool) -> int:
-    """Check the workspace; ends stale jobs, names what is wrong and what to do.  1 if anything is."""
+    """Check the workspace, end stale jobs, name what is wrong and what to do.
+
+    The exit code is 1 when anything is wrong.
+    """
     from genlab.pipeline.care import problems
     from genlab.pipeline.jobs import reconcile
 

@@ -104,9 +104,10 @@ def progress(title: str, total: float | None = None) -> Iterator[Callable[..., N
         TextColumn("{task.fields[detail]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total, detail="")
+        known = total
+        task = bar.add_task(title, total=known, detail="")
 
         def update(done: float, total: float | None = None, detail: str = "") -> None:
-            bar.update(task, completed=done, detail=detail, **({"total": total} if total else {}))
+            bar.update(task, completed=done, detail=detail, total=total or known)
 
         yield update

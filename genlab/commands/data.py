@@ -33,29 +33,22 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
     Reading a file again adds nothing; what cannot be a message goes to quarantine and says why.
     """
     from genlab.ingest import IngestOptions
-    from genlab.pipeline.ingest import Ingested, ingest as run
+    from genlab.pipeline.ingest import Ingested
+    from genlab.pipeline.ingest import ingest as run
     from genlab.pipeline.jobs import Job
 
-    with desk.connect() as store, progress("ingest") as bar:
-        with Job(store, "ingest", detail=" ".join(paths)) as job:
+    with (
+        desk.connect() as store,
+        progress("ingest") as bar,
+        Job(store, "ingest", detail=" ".join(paths)) as job,
+    ):
 
-            def report(total: Ingested) -> None:
-                bar(total.lines, None, f"{total.patterns:,} new patterns")
-                job.progress(total.lines)
+        def report(total: Ingested) -> None:
+            bar(total.lines, None, f"{total.patterns:,} new patterns")
+            job.progress(total.lines)
 
-            try:
-                done = run(
-                    store,
-                    paths,
-                    IngestOptions(format=format_, **fields),
-                    desk.settings.ingest,
-                    report,
-                    job.should_stop,
-                )
-            except KeyboardInterrupt:
-                if not fields["follow"]:
-                    raise
-                return
+        options = IngestOptions(format=format_, **fields)  # type: ignore[arg-type]
+        done = run(store, paths, options, desk.settings.ingest, report, job.should_stop)
     show(
         done._asdict(),
         as_json,

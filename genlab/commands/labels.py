@@ -35,7 +35,8 @@ def import_(desk: Desk, file: Path, annotator: str, as_json: bool) -> None:
             f", {settled:,} messages settled" if settled is not None else ""
         )
         if done.unmatched:
-            yield f"{len(done.unmatched):,} rows match no stored message, e.g. {done.unmatched[0]!r}"
+            first = done.unmatched[0]
+            yield f"{len(done.unmatched):,} rows match no stored message, e.g. {first!r}"
 
     show({**done._asdict(), "settled_messages": settled}, as_json, lines)
 
@@ -62,4 +63,8 @@ def suggest(desk: Desk, count: int, as_json: bool) -> None:
 
     with desk.connect() as store:
         rows = suggestions(store, desk.settings.labelling, count)
-    show(rows, as_json, lambda: table(rows, ["would_settle", "reason", "label", "text", "pattern_id"]))
+    show(
+        rows,
+        as_json,
+        lambda: table(rows, ["would_settle", "reason", "label", "text", "pattern_id"]),
+    )

@@ -33,16 +33,12 @@ def train(
     Patterns not embedded yet are embedded first.
     """
     given = {
-        "training": {"epochs": epochs, "curriculum": curriculum},
-        "model": {
-            "prior": prior,
-            "components": int(components) if (components or "").isdigit() else components,
-        },
+        "training.epochs": epochs,
+        "training.curriculum": curriculum,
+        "model.prior": prior,
+        "model.components": components,
     }
-    changed = desk.settings.model_dump()
-    for section, values in given.items():
-        changed[section] |= {k: v for k, v in values.items() if v is not None}
-    settings = type(desk.settings).model_validate(changed)
+    settings = with_overrides(desk.settings, given)
     done = run_training(Desk(desk.workspace, settings), fresh)
     show(
         {"version": done.version, "promoted": done.promoted, "metrics": done.metrics},
@@ -78,7 +74,6 @@ def run_training(desk: Desk, fresh: bool = False) -> Any:
             Job(store, "train", detail="training", on_progress=bar) as job,
         ):
             return train_version(store, desk.settings, encoder.version, job, fresh)
-
 
 
 @click.command(epilog=example("genlab score"))

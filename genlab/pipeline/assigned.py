@@ -28,14 +28,12 @@ class Assigned(NamedTuple):
     map_xy: np.ndarray  # (N, 2)
     table: pa.Table  # everything as stored, the same rows
 
-    def index(self, pattern_ids: list[str]) -> np.ndarray:
+    def rows_of(self, pattern_ids: list[str]) -> np.ndarray:
         """Rows of the given patterns; InputError for one that is not assigned."""
-        wanted = np.asarray(pattern_ids, dtype=object)
-        at = (
-            np.searchsorted(self.pattern_ids.astype(str), wanted.astype(str)) if len(wanted) else []
-        )
-        at = np.minimum(at, max(len(self.pattern_ids) - 1, 0)).astype(int)
-        if len(wanted) and (not len(self.pattern_ids) or (self.pattern_ids[at] != wanted).any()):
+        known = self.pattern_ids.astype(str)
+        wanted = np.asarray(pattern_ids, dtype=str)
+        at = np.searchsorted(known, wanted).clip(max=max(len(known) - 1, 0))
+        if len(wanted) and (not len(known) or (known[at] != wanted).any()):
             raise InputError(
                 f"some of {len(wanted)} patterns are not scored by version {self.version}: "
                 "run `genlab score`, then try again"

@@ -75,7 +75,7 @@ def component_names(texts: Sequence[str], winner: np.ndarray, k: int) -> list[st
     for counter in words:
         ranked = sorted(
             counter,
-            key=lambda w: (-counter[w] * math.log(1 + filled / spread[w]), w),  # noqa: B023
+            key=lambda w: (-counter[w] * math.log(1 + filled / spread[w]), w),
         )
         names.append(" ".join(ranked[:_NAME_WORDS]) or ("unnamed" if counter else "spare"))
     return names

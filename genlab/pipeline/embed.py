@@ -29,7 +29,7 @@ def embed(
         part = missing.slice(start, chunk)
         vectors = encoder.encode(
             part["canonical_text"].to_pylist(),
-            progress=lambda n, start=start: progress(start + n, total),
+            progress=_from(start, total, progress),
         )
         store.write(
             "embeddings.add",
@@ -45,3 +45,7 @@ def embed(
         done += part.num_rows
         progress(done, total)
     return done
+
+
+def _from(start: int, total: int, progress: Callable[[int, int], None]) -> Callable[[int], None]:
+    return lambda done: progress(start + done, total)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from genlab.errors import GenlabError
 from genlab.store import Store
@@ -47,7 +48,7 @@ class Job:
         self._last = 0.0
         self._stop = False
         self._detail = detail
-        job = {
+        job: dict[str, Any] = {
             "job_id": self.job_id,
             "kind": kind,
             "total": total,

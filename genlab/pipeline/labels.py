@@ -186,7 +186,8 @@ def _checked(label: str | None) -> str | None:
     name = label.strip()
     if not name or len(name) > MAX_LABEL_LENGTH or any(ord(c) < 32 for c in name):
         raise InputError(
-            f"found the label {label[:60]!r}, expected 1 to {MAX_LABEL_LENGTH} characters on one line"
+            f"found the label {label[:60]!r}, expected 1 to {MAX_LABEL_LENGTH} characters "
+            "on one line"
         )
     return name
 

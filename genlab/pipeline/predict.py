@@ -99,7 +99,7 @@ class Predictor:
         known = {p: i for i, p in enumerate(force.assigned.pattern_ids)}
         at = np.array([known.get(p, -1) for p in ids])
         new = np.flatnonzero(at < 0)
-        stored = force.assigned.responsibilities[at.clip(0)] if len(known) else None
+        stored = force.assigned.responsibilities[at.clip(0)]
         novelty_p = force.assigned.novelty_p[at.clip(0)].copy()
         labelled = (force.labels.given[at.clip(0)] != NO_LABEL) & (at >= 0)
         if not len(new):
@@ -169,6 +169,7 @@ def _text(record: dict[str, Any] | str, number: int) -> str:
     text = record if isinstance(record, str) else record.get("text")
     if not isinstance(text, str) or not text.strip():
         raise InputError(
-            f"record {number + 1}: found {str(text)[:60]!r}, expected a field 'text' that is not empty"
+            f"record {number + 1}: found {str(text)[:60]!r}, expected a field 'text' "
+            "that is not empty"
         )
     return text

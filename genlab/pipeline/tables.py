@@ -96,7 +96,8 @@ def batch_tables(batch: Batch) -> dict[str, pa.Table]:
             schema=_MESSAGE,
         ),
         "in_patterns": pa.table(
-            list(zip(*batch.patterns, strict=True)) or [[], [], []], schema=_PATTERN
+            [list(column) for column in zip(*batch.patterns, strict=True)] or [[]] * 3,
+            schema=_PATTERN,
         ),
         "in_rejected": pa.Table.from_pylist(
             [{**r._asdict(), "file_id": file_id} for r in batch.rejected], schema=_REJECTED

@@ -9,7 +9,15 @@ import pyarrow as pa
 
 from genlab.config import LossWeights, Settings
 from genlab.errors import CheckpointError, NotReady
-from genlab.labelling import Propagation, cross_fit, ece, from_stored, propagate, reliability, temper
+from genlab.labelling import (
+    Propagation,
+    cross_fit,
+    ece,
+    from_stored,
+    propagate,
+    reliability,
+    temper,
+)
 from genlab.models.component_vae import ComponentVAEConfig, make_config
 from genlab.pipeline.components import component_rows
 from genlab.pipeline.jobs import Job
@@ -299,8 +307,6 @@ def _metrics(
         right = fitted.probabilities.argmax(axis=1) == fitted.labels
         metrics["label_accuracy_cross_fitted"] = float(right.mean())
         metrics["ece_cross_fitted"] = ece(
-            reliability(
-                temper(fitted.probabilities, spread.model.temperature).max(axis=1), right
-            )
+            reliability(temper(fitted.probabilities, spread.model.temperature).max(axis=1), right)
         )
     return metrics

@@ -69,7 +69,7 @@ class Store:
         key: str | None = None,
         **params: Any,
     ) -> dict[str, Any]:
-        """Run a named write; what it answers.  Acknowledged means on disk; retried never doubles."""
+        """Run a named write; what it answers.  Answered means on disk; repeated never doubles."""
         key = key or uuid.uuid4().hex
 
         def over_flight(client: flight.FlightClient) -> dict[str, Any]:

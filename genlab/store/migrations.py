@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from genlab import __version__
 from genlab.errors import SchemaError
 from genlab.resources import resource
+from genlab.version import __version__
 
 
 class Migration(NamedTuple):

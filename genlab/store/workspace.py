@@ -31,7 +31,7 @@ class Workspace:
         self._token_file = self.folder / "owner.token"
 
     def token(self) -> str:
-        """The bearer token of this workspace's services, made at first use, readable by its user."""
+        """The bearer token of this workspace's services; made at first use, for its user only."""
         try:
             handle = os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -171,11 +171,11 @@ def test_a_newer_database_is_refused(tmp_path) -> None:
     Engine(path).close()
     with duckdb.connect(str(path)) as con:
         con.execute("INSERT INTO schema_version VALUES (9999, 'later', now()::TIMESTAMP)")
-    with pytest.raises(SchemaError, match="schema 9999.*install the newer genlab"):
+    with pytest.raises(SchemaError, match=r"schema 9999.*install the newer genlab"):
         Engine(path)
-    assert [m.number for m in known_migrations()] == list(
-        range(1, len(known_migrations()) + 1)
-    ), "migrations are numbered without gaps"
+    assert [m.number for m in known_migrations()] == list(range(1, len(known_migrations()) + 1)), (
+        "migrations are numbered without gaps"
+    )
 
 
 def test_a_block_without_kind_or_with_a_used_name_is_refused() -> None:

@@ -1,0 +1,41 @@
+"""``genlab bench``: the measured claims, as a table and as JSON."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from genlab.commands.common import Desk, desk_options, example, show, table
+
+
+@click.group()
+def bench() -> None:
+    """Measure what genlab claims, on this machine, beside its peers."""
+
+
+@bench.command(epilog=example("genlab bench throughput --data ../shared/data/loghub"))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of .log files (default: the simulated fleet).",
+)
+@click.option("--lines", default=200_000, show_default=True, type=click.IntRange(min=1000))
+@click.option("--encode-lines", default=4000, show_default=True, type=click.IntRange(min=100))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_json: bool) -> None:
+    """Ingest, embedding, training and scoring rates, beside drain3 and sentence-transformers."""
+    from genlab.bench.throughput import throughput as measure
+
+    found = measure(
+        desk.settings, data, lines, encode_lines, lambda text: click.echo(text, err=True)
+    )
+
+    def readable() -> Iterator[str]:
+        yield f"{found['lines']:,} lines of {found['data']}, {found['cores']} cores"
+        yield from table(
+            found["rows"],
+            ["stage", "how", "count", "unit", "seconds", "per_second", "groups", "times_default"],
+        )
+
+    show(found, as_json, readable)
