@@ -1,0 +1,292 @@
+"""What surrounds every page: navigation, foot, help, the problem of the moment; and routing."""
+
+import getpass
+import logging
+from types import ModuleType
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+from dash.exceptions import PreventUpdate
+
+from dashboard import ids, parts
+from dashboard.state import NOTHING, Desk
+from genlab.errors import GenlabError, NotReady, StoreUnavailable
+
+_LOG = logging.getLogger("genlab.dashboard")
+FAST, SLOW = 1000, 3000  # ms between looks at the store, while a job runs and else
+
+_HELP = [
+    ("1–9, a–z", "label what is selected (letters when digits ran out)"),
+    ("Enter", "accept the suggestion"),
+    ("u", "undo your last labelling"),
+    ("n", "next question worth asking (Map)"),
+    ("j / k", "next / previous row (Review)"),
+    ("/", "search"),
+    ("Esc", "clear the selection, close this"),
+    ("drag", "lasso; shift-drag a box; space-drag moves; wheel zooms"),
+    ("ctrl / alt", "add to / take from the selection"),
+]
+
+
+def layout(pages: list[ModuleType]) -> Any:
+    """The frame, the same for every address and visitor."""
+    return html.Div(
+        [
+            dcc.Location(id=ids.LOCATION),
+            dcc.Interval(id=ids.TICK, interval=SLOW),
+            dcc.Store(id=ids.DATA_KEY),
+            dcc.Store(id=ids.OWNER_UP, data=True),
+            dcc.Store(id=ids.ANNOTATOR, storage_type="local", data=_os_user()),
+            dcc.Store(id=ids.FOOT_EVENT),
+            dcc.Store(id="key-event"),
+            html.Nav(
+                [
+                    dcc.Link(["gen", html.B("lab")], href="/", className="gl-brand"),
+                    html.Div(_links(pages, ""), id=ids.NAV, style={"display": "contents"}),
+                    _who(),
+                ],
+                className="gl-nav",
+            ),
+            html.Div(id=ids.PAGE, style={"display": "contents"}),
+            html.Footer(
+                id=ids.FOOT, className="gl-foot", **{"data-genlab-events": ids.FOOT_EVENT}
+            ),
+            html.Div(id=ids.PROBLEM, className="gl-toast gl-note-alarm", role="alert"),
+            _help(),
+        ],
+        className="gl-frame",
+    )
+
+
+def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
+    """Routing, the foot, the annotator's name."""
+    by_path = {page.PATH: page for page in pages}
+
+    @app.callback(
+        Output(ids.PAGE, "children"),
+        Output(ids.NAV, "children"),
+        Input(ids.LOCATION, "pathname"),
+        Input(ids.OWNER_UP, "data"),
+        State(ids.LOCATION, "search"),
+    )
+    def route(path: str, up: bool, search: str | None) -> tuple[Any, Any]:
+        page = by_path.get(path or "/")
+        nav = _links(pages, path)
+        if page is None:
+            return _main(parts.empty(f"There is no page {path}.")), nav
+        if not up:
+            return _main(parts.empty("The owner of the workspace is down, retrying.")), nav
+        try:
+            return page.layout(desk, search or ""), nav
+        except StoreUnavailable as error:
+            return _main(parts.empty("The owner of the workspace is down, retrying.", str(error))), nav
+
+    @app.callback(
+        Output(ids.FOOT, "children"),
+        Output(ids.DATA_KEY, "data"),
+        Output(ids.OWNER_UP, "data"),
+        Output(ids.TICK, "interval"),
+        Input(ids.TICK, "n_intervals"),
+        State(ids.DATA_KEY, "data"),
+        State(ids.OWNER_UP, "data"),
+        State(ids.TICK, "interval"),
+    )
+    def tick(_: int | None, key: dict | None, up: bool, interval: int) -> tuple[Any, Any, Any, Any]:
+        try:
+            children, now, running = foot(desk)
+        except StoreUnavailable:
+            down = [html.Span("the owner is down, retrying", className="gl-pill gl-pill-novel")]
+            return down, no_update, False if up else no_update, no_update
+        pace = FAST if running else SLOW
+        return (
+            children,
+            now if now != key else no_update,
+            no_update if up else True,
+            pace if pace != interval else no_update,
+        )
+
+    @app.callback(
+        Output(ids.FOOT, "children", allow_duplicate=True),
+        Input(ids.FOOT_EVENT, "data"),
+        prevent_initial_call=True,
+    )
+    def foot_event(event: dict | None) -> Any:
+        if not event or event.get("act") != "cancel":
+            raise PreventUpdate
+        cancel_job(desk, event["value"])
+        return foot(desk)[0]
+
+    @app.callback(
+        Output(ids.ANNOTATOR, "data"),
+        Input(ids.ANNOTATOR_INPUT, "n_blur"),
+        Input(ids.ANNOTATOR_INPUT, "n_submit"),
+        State(ids.ANNOTATOR_INPUT, "value"),
+        State(ids.ANNOTATOR, "data"),
+        prevent_initial_call=True,
+    )
+    def name(_blur: int | None, _enter: int | None, value: str | None, before: str | None) -> str:
+        chosen = (value or "").strip()[:80]
+        if not chosen or chosen == before:
+            raise PreventUpdate
+        return chosen
+
+    app.clientside_callback(
+        "(_, name) => name ?? window.dash_clientside.no_update",
+        Output(ids.ANNOTATOR_INPUT, "value"),
+        Input(ids.ANNOTATOR, "modified_timestamp"),
+        State(ids.ANNOTATOR, "data"),
+    )
+
+
+def on_error(error: Exception) -> None:
+    """Show an expected problem as a sentence; anything else goes to the log in full."""
+    if isinstance(error, GenlabError):
+        said = str(error)
+    else:
+        ctx_name = getattr(ctx, "triggered_id", None)
+        _LOG.exception("callback %s failed", ctx_name, exc_info=error)
+        said = f"{type(error).__name__}: {error} (the details are in the dashboard's log)"
+
+    close = html.Button(
+        "×", className="gl-toast-close", type="button", **{"data-dismiss-problem": "1"}
+    )
+    set_props(ids.PROBLEM, {"children": [html.Span(said), close]})
+
+
+def cancel_job(desk: Desk, job_id: str) -> None:
+    """Ask a job to stop, and Prefect to stop the flow run it belongs to."""
+    found = desk.store.rows("jobs.get", job_id=job_id)
+    desk.store.write("jobs.cancel", job_id=job_id)
+    if found and found[0]["flow_run_id"]:
+        from dashboard import trigger
+
+        trigger.cancel(found[0]["flow_run_id"])
+
+
+def foot(desk: Desk) -> tuple[list[Any], dict[str, int], bool]:
+    """Children of the foot, the data key, whether a job runs."""
+    jobs = desk.store.rows("jobs.running")
+    try:
+        view = desk.view()
+    except NotReady:
+        told: list[Any] = [html.Span("no model in force yet")]
+        key = dict(NOTHING)
+        key["patterns"] = desk.store.rows("patterns.count")[0]["patterns"]
+    else:
+        key = view.key
+        counts = view.assigned.message_counts
+        verdict = view.spread.verdict
+        share = counts[verdict == "known"].sum() / max(counts.sum(), 1)
+        unknown = int((verdict != "known").sum())
+        told = [
+            dcc.Link(
+                [html.B(f"v{key['version']}"), " in force"], href="/train", className="gl-foot-link"
+            ),
+            html.Span(
+                [html.B(parts.percent(float(share))), " known"],
+                title=f"messages of known patterns, of {counts.sum():,}",
+            ),
+            dcc.Link(
+                [html.B(parts.number(unknown)), " unknown patterns"],
+                href="/unknowns",
+                className="gl-foot-link",
+            ),
+        ]
+    if jobs:
+        job = jobs[-1]
+        told += [
+            html.Span(
+                [html.B(job["kind"]), f" {parts.shorten(job['detail'], 60)}"],
+                className="gl-push",
+                title=job["detail"],
+            ),
+            parts.progress(job["done"], job["total"]),
+            html.Span(
+                f"{job['done']:,.0f} / {job['total']:,.0f}" if job["total"] else "",
+                className="gl-num",
+            ),
+            parts.button(
+                "cancelling" if job["status"] == "cancelling" else "cancel",
+                "cancel",
+                job["job_id"],
+                "gl-button-quiet",
+                disabled=job["status"] == "cancelling",
+            ),
+        ]
+    else:
+        told.append(html.Span("no job runs", className="gl-push gl-hint"))
+    told.append(
+        html.Button(
+            [html.Kbd("?"), "help"],
+            className="gl-button gl-button-quiet",
+            type="button",
+            **{"data-open-help": "1"},
+        )
+    )
+    return told, key, bool(jobs)
+
+
+def _links(pages: list[ModuleType], path: str) -> list[Any]:
+    return [
+        dcc.Link(
+            [
+                html.Span(className=f"gl-nav-icon gl-icon-{page.NAME.lower()}"),
+                html.Span(page.NAME, className="gl-nav-text"),
+            ],
+            href=page.PATH,
+            title=page.NAME,
+            className="gl-nav-link" + (" active" if page.PATH == path else ""),
+        )
+        for page in pages
+    ]
+
+
+def _who() -> Any:
+    return html.Div(
+        [
+            html.Label("labelling as", htmlFor=ids.ANNOTATOR_INPUT),
+            dbc.Input(
+                id=ids.ANNOTATOR_INPUT, value=_os_user(), maxLength=80, class_name="gl-field"
+            ),
+        ],
+        className="gl-nav-foot",
+    )
+
+
+def _help() -> Any:
+    return html.Div(
+        html.Div(
+            [
+                html.H2("Keys"),
+                html.Dl(
+                    [
+                        item
+                        for key, what in _HELP
+                        for item in (html.Dt(html.Kbd(key)), html.Dd(what))
+                    ],
+                    className="gl-definition",
+                ),
+                html.Button(
+                    "close", className="gl-button", type="button", **{"data-close-help": "1"}
+                ),
+            ],
+            className="gl-dialog gl-stack",
+            role="dialog",
+            **{"aria-label": "Keys"},
+        ),
+        id=ids.HELP,
+        className="gl-overlay",
+        hidden=True,
+    )
+
+
+def _main(child: Any) -> Any:
+    return html.Main(child, className="gl-main")
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "annotator"

@@ -1,0 +1,81 @@
+"""Every component id of the dashboard, once."""
+
+# The frame
+LOCATION = "location"
+PAGE = "page"
+NAV = "nav"
+FOOT = "foot"
+FOOT_EVENT = "foot-event"
+TICK = "tick"
+PROBLEM = "problem"
+ANNOTATOR = "annotator"  # dcc.Store, local
+ANNOTATOR_INPUT = "annotator-input"
+DATA_KEY = "data-key"  # dcc.Store: {version, patterns, seq}; changes when there is something new
+OWNER_UP = "owner-up"  # dcc.Store: whether the owner answered last time
+HELP = "help-overlay"  # known to assets/keys.js
+
+# Map; the names below are known to assets/map.js and assets/keys.js
+MAP_CANVAS = "map-canvas"
+MAP_SEARCH = "map-search"
+MAP_SELECTION = "map-selection"
+MAP_EVENT = "map-event"
+MAP_COLOUR = "map-colour"
+MAP_VERDICT = "map-verdict"
+MAP_SOURCE = "map-source"
+MAP_HEAD = "map-head"
+MAP_LABELS = "map-labels"
+MAP_NEW_LABEL = "map-new-label"
+MAP_NAMES = "map-label-names"
+MAP_STATUS = "map-status"
+MAP_TABS = "map-tabs"
+MAP_DETAIL = "map-detail"
+MAP_ASKED = "map-asked"  # dcc.Store: suggestions already shown
+
+REVIEW_EVENT = "review-event"
+REVIEW_STATE = "review-state"  # dcc.Store: {at, page}
+REVIEW_ORDER = "review-order"
+REVIEW_LABEL = "review-label"
+REVIEW_TABLE = "review-table"
+REVIEW_STATUS = "review-status"
+REVIEW_FIGURE = "review-figure"
+REVIEW_HISTOGRAM = "review-histogram"
+REVIEW_PRECISION = "review-precision"
+REVIEW_OFFER = "review-offer"
+REVIEW_PANEL = "review-panel"
+REVIEW_NEW_LABEL = "review-new-label"
+
+UNKNOWNS_EVENT = "unknowns-event"
+UNKNOWNS_LIST = "unknowns-list"
+UNKNOWNS_CHOSEN = "unknowns-chosen"
+UNKNOWNS_PANEL = "unknowns-panel"
+UNKNOWNS_VERDICT = "unknowns-verdict"
+UNKNOWNS_STATE = "unknowns-state"
+UNKNOWNS_STATUS = "unknowns-status"
+UNKNOWNS_NEW_LABEL = "unknowns-new-label"
+
+TRAIN_EVENT = "train-event"
+TRAIN_START = "train-start"
+TRAIN_EPOCHS = "train-epochs"
+TRAIN_MODE = "train-mode"
+TRAIN_PRIOR = "train-prior"
+TRAIN_STATUS = "train-status"
+TRAIN_CURVES = "train-curves"
+TRAIN_PROGRESS = "train-progress"
+TRAIN_TICK = "train-tick"
+TRAIN_SEEN = "train-seen"  # dcc.Store: {job_id, epochs} drawn last
+TRAIN_VERSIONS = "train-versions"
+TRAIN_A = "train-a"
+TRAIN_B = "train-b"
+TRAIN_DIFFERENCES = "train-differences"
+
+JOBS_EVENT = "jobs-event"
+JOBS_TABLE = "jobs-table"
+JOBS_STATUS = "jobs-status"
+
+OVERVIEW_BODY = "overview-body"
+OVERVIEW_TICK = "overview-tick"
+
+
+def weight(name: str) -> dict[str, str]:
+    """The slider of one loss weight."""
+    return {"type": "train-weight", "name": name}

@@ -1,0 +1,95 @@
+"""What is selected, as numbers: pure functions of a view."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dashboard.state import View
+from genlab.labelling import NO_LABEL, temper
+from genlab.records import VERDICTS
+
+KEYS = "123456789" + "abcdefghilmopqrstvwxyz"
+"""Keys of the labels, in the order labels were made; j, k, n and u do other things."""
+
+
+class Selected(NamedTuple):
+    """A selection of S patterns, the one with most messages first."""
+
+    rows: np.ndarray  # (S,) rows of the view
+    messages: int
+    shares: np.ndarray  # (Y,) expected share of its messages under each label; sums to 1
+    suggested: str | None  # the label with the largest share
+    confidence: float  # that share
+    verdicts: dict[str, int]  # patterns per verdict, only those there are
+    given: dict[str, int]  # patterns per label that a person gave
+    unsettled: int  # messages that are not known yet
+
+
+def summarise(view: View, pattern_ids: Sequence[str]) -> Selected:
+    """Describe a selection; ids that the version has not scored are passed over."""
+    assigned, spread = view.assigned, view.spread
+    rows = known_rows(view, pattern_ids)
+    counts = assigned.message_counts[rows]
+    order = np.argsort(-counts, kind="stable")
+    rows, counts = rows[order], counts[order]
+    names = view.labels.names
+    shares = np.zeros(len(names))
+    reached = spread.label[rows] != NO_LABEL
+    if len(names) and reached.any():
+        tempered = temper(spread.probabilities[rows[reached]], spread.model.temperature)
+        shares = np.average(tempered, axis=0, weights=np.maximum(counts[reached], 1))
+    best = int(shares.argmax()) if shares.any() else NO_LABEL
+    verdict = spread.verdict[rows]
+    given = view.labels.given[rows]
+    return Selected(
+        rows,
+        int(counts.sum()),
+        shares,
+        names[best] if best != NO_LABEL else None,
+        float(shares[best]) if best != NO_LABEL else 0.0,
+        {v: int((verdict == v).sum()) for v in VERDICTS if (verdict == v).any()},
+        {names[y]: int((given == y).sum()) for y in np.unique(given[given != NO_LABEL])},
+        int(counts[verdict != "known"].sum()),
+    )
+
+
+def known_rows(view: View, pattern_ids: Sequence[str]) -> np.ndarray:
+    """Rows of those patterns that the version has scored."""
+    ids = view.assigned.pattern_ids.astype(str)
+    wanted = np.asarray(list(pattern_ids), dtype=str)
+    if not len(ids) or not len(wanted):
+        return np.zeros(0, int)
+    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.unique(at[ids[at] == wanted])
+
+
+def label_of_key(key: str, names: Sequence[str]) -> str | None:
+    """The label that a key stands for."""
+    at = KEYS.find(key) if len(key) == 1 else -1
+    return names[at] if 0 <= at < len(names) else None
+
+
+def key_of_label(position: int) -> str:
+    """The key of the label at a position; "" when keys ran out."""
+    return KEYS[position] if position < len(KEYS) else ""
+
+
+def component_of(view: View, rows: np.ndarray) -> np.ndarray:
+    """Rows of every pattern whose likeliest component is that of the first selected one."""
+    winner = winners(view)
+    return np.flatnonzero(winner == winner[rows[0]]) if len(rows) else np.zeros(0, int)
+
+
+def winners(view: View) -> np.ndarray:
+    """(N,) each pattern's likeliest component."""
+    matrix = view.assigned.responsibilities
+    best = np.zeros(matrix.shape[0], int)
+    filled = np.flatnonzero(np.diff(matrix.indptr))
+    if len(filled):
+        top = np.maximum.reduceat(matrix.data, matrix.indptr[filled])
+        is_top = matrix.data == np.repeat(top, np.diff(matrix.indptr)[filled])
+        row_of = np.repeat(filled, np.diff(matrix.indptr)[filled])
+        # reversed, so that the first of equals stays
+        best[row_of[is_top][::-1]] = matrix.indices[is_top][::-1]
+    return best

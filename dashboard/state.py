@@ -1,0 +1,182 @@
+"""What the callbacks stand on: the store, and the version in force as arrays, kept between calls.
+
+One :class:`Desk` per process.  It never loads torch: labels spread by one sparse product.
+"""
+
+import os
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from genlab.config import Settings
+from genlab.errors import NotReady
+from genlab.labelling import Propagation
+from genlab.pipeline.assigned import (
+    Assigned,
+    AssignedCache,
+    Labels,
+    active_version,
+    load_labels,
+    spread,
+)
+from genlab.pipeline.labels import Settled, give_label, propagate_labels, take_back
+from genlab.store import Store, Workspace
+
+RETRY_SECONDS = 4.0  # a page says sooner than a command that the owner does not answer
+_FILTERS_HELD = 16
+
+
+class View(NamedTuple):
+    """The version in force under the labels as they stand."""
+
+    row: dict[str, Any]  # of model_version
+    assigned: Assigned
+    labels: Labels
+    spread: Propagation
+
+    @property
+    def key(self) -> dict[str, int]:
+        """Changes exactly when there is something new to draw."""
+        return {
+            "version": self.assigned.version,
+            "patterns": len(self.assigned.pattern_ids),
+            "seq": self.labels.seq,
+        }
+
+
+NOTHING = {"version": 0, "patterns": 0, "seq": 0}
+
+
+class Desk:
+    """The store and the caches of one dashboard process.
+
+    ``store``: given by tests; else one is opened per process at first use, after gunicorn has
+    forked, as a client that never becomes the owner.
+    """
+
+    def __init__(self, workspace: Workspace, settings: Settings, store: Store | None = None):
+        self.workspace = workspace
+        self.settings = settings
+        self._given = store
+        self._opened: Store | None = None
+        self._pid = -1
+        self._lock = threading.RLock()
+        self._view: View | None = None
+        self._cache: AssignedCache | None = None
+        self._filters: OrderedDict[tuple, np.ndarray] = OrderedDict()
+
+    @property
+    def store(self) -> Store:
+        """The store of this process."""
+        with self._lock:
+            if self._pid != os.getpid():
+                brief = self.settings.store.model_copy(
+                    update={"retry_seconds": min(RETRY_SECONDS, self.settings.store.retry_seconds)}
+                )
+                self._opened = self._given or Store(self.workspace, brief, may_own=False)
+                self._cache = AssignedCache(self._opened)
+                self._view = None
+                self._pid = os.getpid()
+            assert self._opened is not None
+            return self._opened
+
+    def view(self) -> View:
+        """The version in force; NotReady before the first one."""
+        store = self.store
+        row = active_version(store)
+        with self._lock:
+            assert self._cache is not None
+            assigned = self._cache.get(row["version"], row["components"])
+            seq = store.rows("labels.seq")[0]["seq"]
+            held = self._view
+            if held is None or held.assigned is not assigned or held.labels.seq != seq:
+                labels = load_labels(store, assigned)
+                held = View(row, assigned, labels, spread(assigned, labels, self.settings.labelling))
+                self._view = held
+            elif held.row != row:
+                held = self._view = held._replace(row=row)
+            return held
+
+    def key(self) -> dict[str, int]:
+        """The view's key, NOTHING before the first version."""
+        try:
+            return self.view().key
+        except NotReady:
+            return NOTHING
+
+    def label(
+        self, pattern_ids: Sequence[str], label: str | None, how: str, annotator: str
+    ) -> tuple[View, Settled]:
+        """Label patterns as one gesture and spread it: durable when it returns."""
+        give_label(self.store, pattern_ids, label, how, annotator)
+        return self.propagate()
+
+    def accept(
+        self, pattern_ids: Sequence[str], labels: Sequence[str], annotator: str
+    ) -> tuple[View, Settled]:
+        """Give many patterns each its own label, as one gesture that one undo takes back."""
+        group = uuid.uuid4().hex
+        events = pa.table(
+            {
+                "event_id": [f"{group}-{i}" for i in range(len(pattern_ids))],
+                "pattern_id": pa.array(list(pattern_ids), pa.string()),
+                "label": pa.array(list(labels), pa.string()),
+                "created_at": pa.array([None] * len(pattern_ids), pa.timestamp("us")),
+            }
+        )
+        self.store.write(
+            "labels.append",
+            inputs={"in_events": events},
+            group_id=group,
+            how="accept",
+            annotator=annotator,
+        )
+        return self.propagate()
+
+    def take_back(
+        self, annotator: str, action: str = "undo"
+    ) -> tuple[dict[str, Any], View, Settled] | None:
+        """Undo (or redo) the annotator's last gesture; None when there is none."""
+        gesture = take_back(self.store, annotator, action)
+        return None if gesture is None else (gesture, *self.propagate())
+
+    def propagate(self) -> tuple[View, Settled]:
+        """Bring the tables in line with the labels; the view after it."""
+        store = self.store
+        row = active_version(store)
+        with self._lock:
+            assigned, labels, after, settled = propagate_labels(
+                store, self.settings.labelling, self._cache
+            )
+            self._view = View(row, assigned, labels, after)
+            return self._view, settled
+
+    def shown(self, view: View, verdict: str, source: str, query: str) -> np.ndarray | None:
+        """(N,) bool: patterns that pass the filters ("" for none); None when all do."""
+        masks = []
+        if verdict:
+            masks.append(view.spread.verdict == verdict)
+        if source:
+            masks.append(self._matching(view, "patterns.of_sources", source=source))
+        if words := query.split():
+            limit = len(view.assigned.pattern_ids) + 1_000
+            masks.append(self._matching(view, "patterns.search", words=words, limit=limit))
+        return np.logical_and.reduce(masks) if masks else None
+
+    def _matching(self, view: View, name: str, **params: Any) -> np.ndarray:
+        key = (view.assigned.version, len(view.assigned.pattern_ids), name, repr(params))
+        with self._lock:
+            if key in self._filters:
+                return self._filters[key]
+        found = set(self.store.read(name, **params)["pattern_id"].to_pylist())
+        mask = np.fromiter((p in found for p in view.assigned.pattern_ids), bool)
+        with self._lock:
+            self._filters[key] = mask
+            while len(self._filters) > _FILTERS_HELD:
+                self._filters.popitem(last=False)
+        return mask
