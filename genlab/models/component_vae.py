@@ -34,15 +34,15 @@ class ComponentVAEConfig(BaseModel):
 
     input_dim: int = Field(ge=1)  # D
     components: int = Field(ge=1)  # K
-    latent_dim: int = Field(32, ge=1)  # L
-    hidden: int = Field(256, ge=1)
-    layers: int = Field(2, ge=0)
+    latent_dim: int = Field(default=32, ge=1)  # L
+    hidden: int = Field(default=256, ge=1)
+    layers: int = Field(default=2, ge=0)
     prior: PriorName = "mixture"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    top_components: int = Field(8, ge=1)
+    top_components: int = Field(default=8, ge=1)
     log_sigma_min: float = -6.0
     log_sigma_max: float = 2.0
-    vamp_pull: float = Field(0.0, ge=0)
+    vamp_pull: float = Field(default=0.0, ge=0)
 
 
 class Posterior(NamedTuple):

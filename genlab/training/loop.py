@@ -17,6 +17,9 @@ from genlab.training.curriculum import Curriculum, PlannedEpoch, plan
 from genlab.training.losses import TERMS, Batch, objective, tau_of
 from genlab.training.placement import place_components
 
+STEPS = 8  # an epoch of little data takes about so many steps, with smaller batches,
+SMALL_BATCH = 32  # of at least so many patterns
+
 
 @dataclass
 class TrainingState:
@@ -109,7 +112,8 @@ def _epoch(
     sums = dict.fromkeys(("loss", *TERMS), 0.0)
     rows = dict.fromkeys(sums, 0)
     wins = torch.zeros(model.config.components, dtype=torch.int64)
-    batches = torch.randperm(len(x), generator=state.generator).split(batch_size)
+    size = min(batch_size, max(SMALL_BATCH, len(x) // STEPS))
+    batches = torch.randperm(len(x), generator=state.generator).split(size)
     for step, index in enumerate(batches, start=1):
         if should_stop():
             return None

@@ -81,11 +81,9 @@ def linear_model(d: int = 5, k: int = 3, latent: int = 2) -> tuple[ComponentVAE,
         latents = Gaussian(draw(k, latent), 0.5 * draw(k, latent))
         model.prior.place(draw(k, d), latents, torch.softmax(draw(k), 0))
     mean, log_var = model.prior.component_params()
+    noise = sigma**2 * torch.eye(d, dtype=torch.float64)
     covariance = [
-        float(model.scale) ** 2
-        * (w @ torch.diag(log_var[c].exp()) @ w.T + sigma**2 * torch.eye(d, dtype=torch.float64))
-        .detach()
-        .numpy()
+        (model.scale**2 * (w @ torch.diag(log_var[c].exp()) @ w.T + noise)).numpy()
         for c in range(k)
     ]
     means = (model.centre + model.scale * (mean @ w.T + b + b_c)).detach().numpy()

@@ -1,6 +1,5 @@
 """Settings for quick trainings."""
 
-import numpy as np
 import pytest
 
 from genlab.config import TrainingSettings, load_settings

@@ -126,5 +126,5 @@ def test_a_foreign_or_inconsistent_manifest_is_refused(
 
 
 def test_a_missing_folder_says_so(tmp_path: Path):
-    with pytest.raises(CheckpointError, match="no readable model.json"):
+    with pytest.raises(CheckpointError, match=r"no readable model\.json"):
         load_model(tmp_path / "nowhere")

@@ -46,6 +46,15 @@ def test_a_continuation_has_constant_weights():
     assert all(e.weights_at(0.3, BASE) == BASE for e in epochs)
 
 
+def test_a_curriculum_can_be_shortened_and_stretched_but_keeps_every_phase():
+    phases = (Phase(name="a", epochs=10, needs_labels=True), Phase(name="b", epochs=30))
+    curriculum = Curriculum(phase=phases)
+    assert [p.epochs for p in curriculum.within(8).phase] == [2, 6]
+    assert [p.epochs for p in curriculum.within(80).phase] == [20, 60]
+    assert [p.epochs for p in curriculum.within(1).phase] == [1, 1]
+    assert curriculum.within(8).phase[0].needs_labels
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
