@@ -1,6 +1,6 @@
 """``python -m flows.runner WORKSPACE``: deployments and schedules from the configuration, served.
 
-Two flow runs at a time, each a process of its own.  Deployment names, for whoever starts one:
+Three flow runs at a time, each a process of its own.  Deployment names, for whoever starts one:
 ``train/train``, ``retrain/retrain``, ``embed/embed``, ``score/score``, ``maintain/maintain`` and
 ``ingest/NAME`` for each source.
 """
@@ -8,10 +8,15 @@ Two flow runs at a time, each a process of its own.  Deployment names, for whoev
 import asyncio
 import re
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
@@ -31,7 +36,7 @@ from genlab.pipeline.jobs import reconcile
 from genlab.store import Workspace, connect
 from genlab.store.workspace import write_service_file
 
-_AT_ONCE = 2
+_AT_ONCE = 3  # a training, an ingest and what somebody asks for meanwhile
 _NOT_ALLOWED = re.compile(r"[/%&<>]")  # in a deployment's name
 
 
@@ -67,6 +72,31 @@ def _deployment(
     )
 
 
+class EndingRunner(Runner):
+    """Ends its flow runs before itself: Prefect's own handler does not await what it starts."""
+
+    def handle_sigterm(self, *args: object) -> None:
+        if self._loop is not None and not self.stopping:
+            self.stopping = True
+            self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self.astop()))
+
+
+async def drop_overdue_runs() -> int:
+    """Forget what schedules asked for while nobody was there: the next run does its work too."""
+    overdue = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+            {"before_": datetime.now(UTC)}
+        ),
+    )
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=overdue)
+        scheduled = [run for run in runs if run.auto_scheduled]
+        for run in scheduled:
+            await client.delete_flow_run(run.id)
+    return len(scheduled)
+
+
 async def end_stale_runs() -> int:
     """End the flow runs of a runner that was killed, which frees their places; how many."""
     unfinished = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -88,10 +118,15 @@ async def serve(workspace: Workspace, settings: Settings) -> None:
     """Serve the deployments until SIGTERM."""
     with connect(workspace, settings.store, may_own=False) as store:
         jobs = reconcile(store)
-    runs = await end_stale_runs()
-    print(f"ended {len(jobs)} stale jobs and {runs} stale flow runs", flush=True)
-    # Schedules stay active while the runner is away; starting it again drops what is overdue.
-    runner = Runner(name="genlab", limit=_AT_ONCE, pause_on_shutdown=False)
+    runs, overdue = await end_stale_runs(), await drop_overdue_runs()
+    print(
+        f"ended {len(jobs)} stale jobs and {runs} stale flow runs, dropped {overdue} overdue ones",
+        flush=True,
+    )
+    # A run is taken when its time comes, not seconds before: it holds its place from then on.
+    runner = EndingRunner(
+        name="genlab", limit=_AT_ONCE, prefetch_seconds=1, pause_on_shutdown=False
+    )
     for deployment in deployments(settings):
         await runner.aadd_deployment(deployment)
     file = workspace.folder / "flows.json"

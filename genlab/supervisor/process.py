@@ -15,7 +15,6 @@ from genlab.supervisor.services import Service
 _PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before the 1st, 2nd, ... restart in a row
 _STEADY_SECONDS = 60.0  # after so long without an end, the count starts anew
 _LOG_BYTES = 10_000_000  # a longer log becomes NAME.log.1 when the service starts
-_GRACE_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -26,7 +25,7 @@ class Process:
     def __init__(self, service: Service, logs: Path, say: Callable[[str], None]):
         self.service = service
         self.log = logs / f"{service.name}.log"
-        self.state = "waiting"  # waiting, starting, ready
+        self.state = "waiting"  # waiting, starting, ready, stopping
         self.restarts = 0
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,18 +50,21 @@ class Process:
             where = f" at {self.service.address}" if self.service.address else ""
             self._say(f"{self.service.name}: ready{where} ({now - self._started:.1f} s)")
 
-    def stop(self) -> None:
-        """SIGTERM, after a grace SIGKILL; nothing of its process group stays."""
+    def stop(self) -> bool:
+        """Ask it to end, kill it after its grace; call again until it says that it is gone."""
         if self._process is None:
-            return
-        with suppress(ProcessLookupError):
+            return True
+        if self.state != "stopping":
+            self.state = "stopping"
+            self._started = time.monotonic()
             self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE_SECONDS)
-        self._kill_group()
+        overdue = time.monotonic() - self._started > self.service.grace
+        if self._process.poll() is None and not overdue:
+            return False
+        self._kill_group()  # nothing of its process group stays
         self._process.wait()
         self._process = None
-        self.state = "waiting"
+        return True
 
     def _start(self) -> None:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:

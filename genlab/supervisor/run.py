@@ -57,13 +57,24 @@ def supervise(workspace: Workspace, wanted: Sequence[Service], say: Callable[[st
             stop.wait(_TICK_SECONDS)
         say("stopping")
     finally:
-        for process in reversed(processes):
-            process.stop()
+        _stop(processes)
         workspace.up_file.unlink(missing_ok=True)
         for number, handler in before.items():
             signal.signal(number, handler)
     say("stopped")
     return 0
+
+
+def _stop(processes: Sequence[Process]) -> None:
+    """End each service once nothing that needs it runs: the reverse of the start."""
+    running = list(processes)
+    while running:
+        needed = {name for process in running for name in process.service.needs}
+        ending = [process for process in running if process.service.name not in needed]
+        gone = [process for process in ending if process.stop()]
+        running = [process for process in running if process not in gone]
+        if not gone:
+            time.sleep(_TICK_SECONDS / 4)
 
 
 def down(workspace: Workspace) -> bool:

@@ -29,6 +29,7 @@ class Service(NamedTuple):
     command: list[str]
     healthy: Callable[[int], bool]  # asked with the pid: does it answer?
     needs: tuple[str, ...] = ()  # services that must answer before it starts
+    grace: float = 10.0  # seconds from SIGTERM to SIGKILL
     address: str = ""  # where a person finds it
     environment: Mapping[str, str] = MappingProxyType({})  # on top of the supervisor's own
 
@@ -68,6 +69,7 @@ def services(workspace: Workspace, settings: Settings) -> list[Service]:
             [python, "-m", "flows.runner", folder],
             _wrote(workspace.folder / "flows.json"),
             needs=("owner", "prefect"),
+            grace=40.0,  # a training ends at its next safe point
             environment=environment,
         ),
         Service(
@@ -80,7 +82,7 @@ def services(workspace: Workspace, settings: Settings) -> list[Service]:
         Service(
             "dashboard",
             _gunicorn(python, serve, dashboard_port),
-            _listens(shown, dashboard_port),
+            _answers_http(f"{dashboard}/"),
             needs=("owner",),
             address=dashboard,
             environment=environment,
@@ -94,7 +96,7 @@ def _gunicorn(python: str, serve: ServeSettings, port: int) -> list[str]:
         *("--bind", f"{serve.host}:{port}"),
         *("--workers", str(serve.dashboard_workers)),
         *("--threads", str(serve.dashboard_threads)),
-        *("--graceful-timeout", "5"),
+        *("--graceful-timeout", "5", "--no-control-socket"),
     ]
 
 
@@ -110,6 +112,10 @@ def _environment(workspace: Workspace, settings: Settings, prefect: str) -> dict
         "PREFECT_RUNNER_POLL_FREQUENCY": str(settings.flows.runner_poll_seconds),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        # Marking overdue runs late locks Prefect's SQLite for a minute after a pause; the runner
+        # drops them at its start, and few are made ahead.
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
         "DO_NOT_TRACK": "1",
     }
 
@@ -162,17 +168,6 @@ def _answers_http(url: str) -> Callable[[int], bool]:
         try:
             with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310
                 return answer.status == 200
-        except OSError:
-            return False
-
-    return healthy
-
-
-def _listens(host: str, port: int) -> Callable[[int], bool]:
-    def healthy(pid: int) -> bool:
-        try:
-            with socket.create_connection((host, port), timeout=_SECONDS):
-                return True
         except OSError:
             return False
 
