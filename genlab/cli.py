@@ -73,6 +73,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # `genlab ... | head` is no problem
         sys.exit(0)
+    except OSError as error:  # a full disk, a folder that may not be written
+        click.echo(f"genlab: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from genlab.labelling import (
     fit_labels,
 )
 from genlab.models.component_vae import make_config
-from genlab.models.scoring import Scores, score
+from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
 from genlab.training.curriculum import continuation, load_curriculum
 from genlab.training.loop import TrainingState, new_state, train
@@ -107,22 +107,33 @@ class Triage:
         """Go on learning for ``epochs`` on what was seen before and X; nothing is forgotten."""
         if self._state is None:
             return self.fit(X, y)
-        vectors = self._vectors(X)
-        labels = [*self._given, *([None] * len(vectors) if y is None else y)]
+        vectors = self._vectors(X, self._data.shape[1])
+        labels = [*self._given, *_cleaned(y, len(vectors))]
         self._split(np.vstack([self._data, vectors]), labels)
         self._train(continuation(epochs))
         return self
 
     def label(self, X: Sequence[str] | np.ndarray, y: Sequence[Any]) -> "Triage":
-        """Add labelled examples at once, without training: counts and tau change, the model not."""
-        scores = self._score(X)
-        if len(y) != len(scores.log_prob):
-            raise InputError(f"found {len(scores.log_prob)} rows and {len(y)} labels")
-        vectors = self._vectors(X)
-        self._data = np.vstack([self._data, vectors])
-        self._given = [*self._given, *y]
-        self._held_out = np.concatenate([self._held_out, np.zeros(len(y), bool)])
-        self._responsibilities = np.vstack([self._responsibilities, scores.responsibilities])
+        """Label rows at once, without training: counts and tau change, the model does not.
+
+        A row seen before gets the new label in place of its old one (None clears it).
+        """
+        state = self._fitted()
+        vectors = self._vectors(X, state.model.config.input_dim)
+        given = dict(zip(map(_digest, vectors), _cleaned(y, len(vectors)), strict=True))
+        seen = set()
+        for i, key in enumerate(map(_digest, self._data)):
+            if key in given:
+                self._given[i] = given[key]
+                seen.add(key)
+        first = {key: i for i, key in reversed(list(enumerate(map(_digest, vectors))))}
+        new = sorted(first[key] for key in given.keys() - seen)
+        if new:
+            rows = score(state.model, vectors[new]).responsibilities
+            self._given += [given[_digest(vectors[i])] for i in new]
+            self._data = np.vstack([self._data, vectors[new]])
+            self._held_out = np.append(self._held_out, np.zeros(len(new), bool))
+            self._responsibilities = np.vstack([self._responsibilities, rows])
         self._refit_labels()
         return self
 
@@ -223,17 +234,7 @@ class Triage:
         self._rescore()
 
     def _split(self, vectors: np.ndarray, y: Sequence[Any] | None) -> None:
-        given = (
-            [None] * len(vectors)
-            if y is None
-            else [None if label != label else label for label in y]
-        )  # NaN is None
-        if len(given) != len(vectors):
-            raise InputError(
-                f"found {len(vectors)} rows and {len(given)} labels, expected as many; "
-                "use None for a row without a label"
-            )
-        self._data, self._given = vectors, given
+        self._data, self._given = vectors, _cleaned(y, len(vectors))
         # By content, so that a row keeps its side whatever comes after it.
         share = np.array([_fraction(row) for row in vectors])
         self._held_out = share < self._settings.training.holdout
@@ -269,13 +270,14 @@ class Triage:
 
     def _score(self, X: Sequence[str] | np.ndarray) -> Scores:
         state = self._fitted()
-        return score(state.model, self._vectors(X))
+        return score(state.model, self._vectors(X, state.model.config.input_dim))
 
-    def _vectors(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def _vectors(self, X: Sequence[str] | np.ndarray, dimension: int | None = None) -> np.ndarray:
+        """(N, D) float32, finite; ``dimension``: the D expected, None for any."""
         if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
             if X.ndim != 2:
                 raise InputError(f"found an array of shape {X.shape}, expected (N, D)")
-            return np.ascontiguousarray(X, dtype=np.float32)
+            return as_patterns(X, dimension or X.shape[1]).numpy()
         if isinstance(X, str):
             raise InputError("found one text, expected a list of texts")
         if self._encoder is None:
@@ -296,6 +298,22 @@ class Triage:
         return self._state
 
 
+def _cleaned(y: Sequence[Any] | None, rows: int) -> list[Any]:
+    """One label per row: None where there is none or NaN, plain Python values otherwise."""
+    given = [None] * rows if y is None else list(y)
+    if len(given) != rows:
+        raise InputError(
+            f"found {rows} rows and {len(given)} labels, expected as many; "
+            "use None for a row without a label"
+        )
+    plain = (label.item() if isinstance(label, np.generic) else label for label in given)
+    return [None if label != label else label for label in plain]
+
+
+def _digest(row: np.ndarray) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+
+
 def _fraction(row: np.ndarray) -> float:
     """A number in [0, 1) that depends on the row's content alone."""
-    return int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=6).digest()) / 2.0**48
+    return int.from_bytes(_digest(row)[:6]) / 2.0**48

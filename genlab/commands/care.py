@@ -78,7 +78,7 @@ def backup(desk: Desk, file: Path) -> None:
 
 
 @click.command(epilog=example("genlab restore monday.tar --workspace ./restored"))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Put the database that is there aside.")
 @desk_options
 def restore(desk: Desk, file: Path, force: bool) -> None:

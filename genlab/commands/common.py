@@ -30,7 +30,7 @@ def desk_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option(
         "--workspace",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=click.Path(path_type=Path),
         envvar="GENLAB_HOME",
         help="The workspace directory (default: GENLAB_HOME, else in your data directory).",
     )

@@ -62,7 +62,7 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
 
 
 @click.command(epilog=example("""echo '{"text": "pump 7 pressure low"}' | genlab predict"""))
-@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@click.argument("file", type=click.File("r", encoding="utf-8", lazy=True), default="-")
 @desk_options
 def predict(desk: Desk, file: Any) -> None:
     """Label messages without storing them: JSON lines (or plain text lines) in, JSON lines out."""
@@ -75,12 +75,18 @@ def predict(desk: Desk, file: Any) -> None:
             click.echo(json.dumps(result))
         records.clear()
 
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        records.append(_record(line, number))
-        if len(records) >= 1000:
-            answer()
+    number = 0
+    try:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                records.append(_record(line, number))
+            if len(records) >= 1000:
+                answer()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"line {number + 1} or soon after: not UTF-8 ({error.reason}); convert the input with "
+            "iconv -t UTF-8"
+        ) from None
     answer()
 
 
@@ -89,7 +95,7 @@ def _record(line: str, number: int) -> dict[str, Any]:
         return {"text": line.rstrip("\r\n")}
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"line {number}: not JSON: {error}") from None
     if not isinstance(record.get("text"), str) or not record["text"].strip():
         raise InputError(

@@ -15,7 +15,7 @@ def label() -> None:
 
 
 @label.command("import", epilog=example("genlab label import labels.csv"))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--annotator", default=getpass.getuser, help="Who, where the file does not say.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options

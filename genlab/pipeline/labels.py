@@ -1,6 +1,7 @@
 """Labels: give, clear, undo, import, export; and what they change, in the same second."""
 
 import csv
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from genlab.pipeline.tables import strings
 from genlab.store import Store
 
 MAX_LABEL_LENGTH = 120
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # apostrophes counted in, so that plain undoes neutral
 
 
 class Settled(NamedTuple):
@@ -106,9 +108,11 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
                     f"{path}: found columns {columns}, expected message_id (or text) and label"
                 )
             rows = list(reader)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8: {error}") from None
-    texts = [row[key] or "" for row in rows]
+    texts = [plain(row[key] or "") for row in rows]
     found = store.rows("patterns.resolve_texts", texts=sorted(set(texts)))
     pattern_of = {row["text"]: row["pattern_id"] for row in found}
     if key == "pattern_id":
@@ -120,9 +124,10 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
             raise InputError(f"{path}, line {number}: the label is empty")
         pattern = pattern_of.get(text)
         if pattern is not None:
-            group = by_annotator.setdefault(row.get("annotator") or annotator, ([], [], []))
+            who = plain(row.get("annotator") or annotator)
+            group = by_annotator.setdefault(who, ([], [], []))
             group[0].append(pattern)
-            group[1].append(row["label"])
+            group[1].append(plain(row["label"]))
             group[2].append(_parse_time(row.get("at"), path, number))
     for who, (patterns, labels, times) in by_annotator.items():
         _append(store, patterns, labels, times, "import", who)
@@ -133,7 +138,7 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
 def export_labels(store: Store, path: Path) -> int:
     """Write every labelled pattern, one of its messages each, as CSV; the number of rows.
 
-    A cell a spreadsheet would run as a formula gets a leading apostrophe.
+    A cell a spreadsheet would run as a formula gets a leading apostrophe; import takes it off.
     """
     rows = store.rows("labels.export")
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -150,7 +155,12 @@ def export_labels(store: Store, path: Path) -> int:
 
 def neutral(cell: str) -> str:
     """Text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def plain(cell: str) -> str:
+    """What ``neutral`` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _append(

@@ -29,6 +29,7 @@ from genlab.pipeline.scored import (
     score_vectors,
 )
 from genlab.pipeline.tables import matrix
+from genlab.pipeline.versions import promote
 from genlab.projection import map_positions
 from genlab.store import Store
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
@@ -135,7 +136,7 @@ def train_version(
         version=version,
     )
     if active is None:
-        store.write("model_versions.promote", version=version)
+        promote(store, version, settings.labelling)  # with labels given while it trained
     return Trained(version, metrics, promoted=active is None)
 
 
