@@ -1,7 +1,8 @@
 """Asking the scorer that ``genlab up`` keeps warm; torch is loaded only when there is none."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -44,28 +45,16 @@ def ask(
     return answer["predictions"]
 
 
-def predict(
-    workspace: Workspace, settings: Settings, records: Sequence[dict[str, Any] | str]
-) -> list[dict[str, Any]]:
-    """The same, loading encoder and model in this process when no scorer answers."""
-    try:
-        return ask(workspace, records)
-    except StoreUnavailable:
-        return _here(workspace, settings, records)
-
-
-def _here(
-    workspace: Workspace, settings: Settings, records: Sequence[dict[str, Any] | str]
-) -> list[dict[str, Any]]:
+@contextmanager
+def predictor(
+    workspace: Workspace, settings: Settings
+) -> Iterator[Callable[[Sequence[dict[str, Any] | str]], list[dict[str, Any]]]]:
+    """``with predictor(...) as predict``: asks the scorer; loads encoder and model in this process,
+    once, when none runs."""
+    if read_service_file(workspace.scorer_file) is not None:
+        yield lambda records: ask(workspace, records)
+        return
     from genlab.pipeline.predict import Predictor
 
-    global _predictor  # loading takes seconds; a command asks in chunks
-    if _predictor is None or _predictor[0] != workspace.folder:
-        _predictor = (
-            workspace.folder,
-            Predictor(connect(workspace, settings.store), settings),
-        )
-    return _predictor[1].predict(records)
-
-
-_predictor: tuple[Any, Any] | None = None
+    with connect(workspace, settings.store) as store:
+        yield Predictor(store, settings).predict

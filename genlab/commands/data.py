@@ -1,7 +1,7 @@
 """Messages in, predictions out: ingest, predict, export."""
 
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,28 +66,24 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
 @desk_options
 def predict(desk: Desk, file: Any) -> None:
     """Label messages without storing them: JSON lines (or plain text lines) in, JSON lines out."""
-    from genlab.scorer_client import predict as ask
+    from genlab.scorer_client import predictor
 
+    with predictor(desk.workspace, desk.settings) as label:
+        for records in _chunks(file):
+            for result in label(records):
+                click.echo(json.dumps(result))
+
+
+def _chunks(file: Any, size: int = 1000) -> Iterator[list[dict[str, Any]]]:
     records: list[dict[str, Any]] = []
-
-    def answer() -> None:
-        for result in ask(desk.workspace, desk.settings, records):
-            click.echo(json.dumps(result))
-        records.clear()
-
-    number = 0
-    try:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                records.append(_record(line, number))
-            if len(records) >= 1000:
-                answer()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"line {number + 1} or soon after: not UTF-8 ({error.reason}); convert the input with "
-            "iconv -t UTF-8"
-        ) from None
-    answer()
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            records.append(_record(line, number))
+        if len(records) == size:
+            yield records
+            records = []
+    if records:
+        yield records
 
 
 def _record(line: str, number: int) -> dict[str, Any]:
@@ -118,4 +114,4 @@ def predictions(desk: Desk, file: Path) -> None:
 
     with desk.connect() as store:
         rows = export_predictions(store, file)
-    click.echo(f"{rows:,} messages written to {file}", file=sys.stderr)
+    click.echo(f"{rows:,} messages written to {file}", err=True)

@@ -39,7 +39,7 @@ class Propagation(NamedTuple):
 
     label: np.ndarray  # (N,) index of the likeliest label, -1 where no label reaches at all
     probabilities: np.ndarray  # (N, Y) p(y|x) = sum_c r_c(x) tau[c, y], rows sum to 1
-    confidence: np.ndarray  # (N,) calibrated probability that `label` is right
+    confidence: np.ndarray  # (N,) calibrated probability that `label` is right, 0 where it is -1
     s_ood: np.ndarray  # (N,) 1 - max_c (r_c(x) max_y tau[c, y])
     evidence: np.ndarray  # (N,) share of the responsibilities in components labels reach
     verdict: np.ndarray  # (N,) strings of records.VERDICTS
@@ -119,7 +119,7 @@ def apply_labels(
     reach = evidence(rows, model.counts)
     if n_labels:
         label = np.where(reach > 0, probabilities.argmax(axis=1), NO_LABEL)
-        confidence = _top_tempered(probabilities, model.temperature)
+        confidence = np.where(reach > 0, _top_tempered(probabilities, model.temperature), 0.0)
     else:
         label = np.full(rows.shape[0], NO_LABEL)
         confidence = np.zeros(rows.shape[0])
