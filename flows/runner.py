@@ -6,6 +6,7 @@ Three flow runs at a time, each a process of its own.  Deployment names, for who
 """
 
 import asyncio
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,7 @@ async def serve(workspace: Workspace, settings: Settings) -> None:
 
 def main(folder: str) -> None:
     """Serve the workspace's flows."""
+    os.nice(5)  # flow runs inherit it: people at the dashboard come first
     workspace = Workspace(folder)
     asyncio.run(serve(workspace, load_settings(workspace.folder)))
 

@@ -15,6 +15,7 @@ import pyarrow.flight as flight
 
 from genlab.config import ServeSettings, Settings, load_settings
 from genlab.errors import ConfigError
+from genlab.resources import resource
 from genlab.store import Workspace
 from genlab.store.workspace import read_service_file
 
@@ -106,18 +107,17 @@ def _environment(workspace: Workspace, settings: Settings, prefect: str) -> dict
         "GENLAB_HOME": str(workspace.folder),
         "GENLAB_SET": "\n".join(_overrides(workspace, settings)),
         "PYTHONUNBUFFERED": "1",
+        **_read_env(resource("config/prefect.env")),
         "PREFECT_API_URL": f"{prefect}/api",
-        "PREFECT_SERVER_UI_API_URL": f"{prefect}/api",
         "PREFECT_HOME": str(workspace.folder / "prefect"),
         "PREFECT_RUNNER_POLL_FREQUENCY": str(settings.flows.runner_poll_seconds),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        # Marking overdue runs late locks Prefect's SQLite for a minute after a pause; the runner
-        # drops them at its start, and few are made ahead.
-        "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
-        "DO_NOT_TRACK": "1",
     }
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _overrides(workspace: Workspace, settings: Settings) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from desk import write_lines
+from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.ingest import find_source, read_source
 from flows.maintain import maintain, prune_backups
@@ -54,7 +55,9 @@ def test_the_whole_road_and_again(folder: Path) -> None:
     assert made["promoted"]
     (folder.parent / "b.log").write_text("something else entirely\n")
     read_source.fn("plant/one")
-    assert score_new_patterns()["scored"] == 1
+    scored = score_new_patterns()
+    assert isinstance(scored, dict)
+    assert scored["scored"] == 1
     assert score_new_patterns() is None
     again = retrain.fn(epochs=1, weights={"kl_weight": 0.5})
     assert not again["promoted"]
@@ -124,7 +127,9 @@ def test_what_the_runner_serves_can_be_imported_anywhere(folder: Path) -> None:
         assert hasattr(importlib.import_module(module), attribute)
     source = served["ingest/plant-one"]
     assert source.parameters == {"source": "plant/one"}
-    assert source.schedules[0].schedule.interval == timedelta(seconds=90)
+    (schedule,) = source.schedules or []
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(seconds=90)
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones(folder: Path) -> None:

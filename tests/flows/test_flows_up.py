@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from desk import RunningDesk, processes_of, wait_for, write_lines
@@ -47,7 +48,7 @@ def flow_run(run_id: str) -> Any:
     from prefect import get_client
 
     with get_client(sync_client=True) as client:
-        return client.read_flow_run(run_id)
+        return client.read_flow_run(UUID(run_id))
 
 
 def completed_ingests() -> int:
@@ -56,7 +57,9 @@ def completed_ingests() -> int:
 
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["ingest"])))
-    return sum(run.auto_scheduled and run.state.is_completed() for run in runs)
+    return sum(
+        run.auto_scheduled and run.state is not None and run.state.is_completed() for run in runs
+    )
 
 
 def trainings(store: Store) -> list[dict[str, Any]]:
@@ -69,8 +72,8 @@ def start_long_training(store: Store) -> tuple[str, dict[str, Any]]:
     job = wait_for(
         "the training's job",
         90,
-        lambda: next((j for j in trainings(store) if j["flow_run_id"] == run_id), None),
-    )
+        lambda: [j for j in trainings(store) if j["flow_run_id"] == run_id],
+    )[0]
     wait_for(
         "epochs", 90, lambda: store.read("model_versions.epochs", job_id=job["job_id"]).num_rows > 2
     )

@@ -32,6 +32,16 @@ def until(ask: Callable[[], bool], seconds: float = 20.0) -> bool:
     return False
 
 
+def stepped(process: Process, ask: Callable[[], bool]) -> bool:
+    """Whether ``ask`` comes true while the process is looked after."""
+
+    def step() -> bool:
+        process.step(set())
+        return ask()
+
+    return until(step)
+
+
 def finish(process: Process) -> None:
     assert until(process.stop)
 
@@ -65,10 +75,10 @@ def test_killed_it_starts_again_and_takes_its_group_along(tmp_path: Path) -> Non
     first, orphan = process.pid, int(child.read_text())
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    assert until(lambda: process.step(set()) or process.restarts == 1)
+    assert stepped(process, lambda: process.restarts == 1)
     assert until(lambda: not process_alive(orphan))
     assert any("SIGKILL" in line and "starts again" in line for line in said)
-    assert until(lambda: process.step(set()) or process.pid not in (None, first))
+    assert stepped(process, lambda: process.pid not in (None, first))
     finish(process)
 
 
@@ -76,7 +86,7 @@ def test_one_that_always_fails_is_given_longer_and_longer_pauses(tmp_path: Path)
     said: list[str] = []
     command = [sys.executable, "-c", "raise SystemExit('no such table')"]
     process = Process(Service("s", command, lambda pid: False), tmp_path, said.append)
-    assert until(lambda: process.step(set()) or process.restarts == 2)
+    assert stepped(process, lambda: process.restarts == 2)
     pauses = [line.rpartition("in ")[2] for line in said if "starts again" in line]
     assert pauses == ["0.2 s", "1 s"]
     assert any("no such table" in line for line in said)  # the log's last line says why
@@ -115,7 +125,7 @@ def test_services_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
     )
     assert running.stdout is not None
-    lines = []
+    lines: list[str] = []
     while not any("everything runs" in line for line in lines):
         lines.append(running.stdout.readline())
         assert lines[-1], "the supervisor ended early"
