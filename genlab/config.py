@@ -45,6 +45,7 @@ class ModelSettings(_Section):
     top_components: int = Field(ge=1)
     log_sigma_min: float
     log_sigma_max: float
+    vamp_pull: float = Field(ge=0)
 
     @field_validator("components")
     @classmethod

@@ -10,7 +10,8 @@ from torch import Tensor
 from genlab.models.component_vae import ComponentVAE
 from genlab.models.gaussians import Gaussian
 
-SMALL = 20_000  # patterns up to which full k-means is used
+SMALL = 10_000  # patterns up to which full k-means is used
+ROUNDS = 25  # of k-means at most: a start, not an optimum
 PRIOR_COUNT = 10.0  # patterns' worth of pooled variance mixed into each cluster's
 SPARE_COUNT = 0.1  # patterns' worth of weight an empty component starts with
 
@@ -46,8 +47,11 @@ def place_components(model: ComponentVAE, x: Tensor, seed: int, chunk: int = 819
 def kmeans(x: Tensor, k: int, seed: int) -> Clusters:
     """k-means of (N, F) into k clusters; clusters beyond N stay empty."""
     data = x.numpy().astype(np.float32)
-    kind = KMeans if len(data) <= SMALL else MiniBatchKMeans
-    found = kind(n_clusters=min(k, len(data)), n_init=1, random_state=seed).fit(data)
+    options = {"n_clusters": min(k, len(data)), "n_init": 1, "random_state": seed}
+    if len(data) <= SMALL:
+        found = KMeans(max_iter=ROUNDS, **options).fit(data)
+    else:
+        found = MiniBatchKMeans(max_iter=ROUNDS, batch_size=4096, **options).fit(data)
     assignment = torch.as_tensor(found.labels_, dtype=torch.int64)
     return Clusters(assignment, torch.bincount(assignment, minlength=k))
 

@@ -103,6 +103,19 @@ def test_more_sparsity_leaves_fewer_components_active(settings: TrainingSettings
     assert few >= 1
 
 
+def test_the_vamp_pull_draws_the_pseudo_inputs_to_the_middle(settings: TrainingSettings):
+    x, _ = blobs(4, 300)
+
+    def distance(pull: float) -> float:
+        state = state_for(x, prior="vamp")
+        config = state.model.config.model_copy(update={"vamp_pull": pull})
+        state = new_state(config, x, 1e-3, seed=0)
+        list(train(state, x, None, load_curriculum("default"), WEIGHTS, settings))
+        return float(state.model.prior.penalty().detach())
+
+    assert distance(10.0) < 0.7 * distance(0.0)
+
+
 def test_labels_pull_their_patterns_together(settings: TrainingSettings):
     x, kind = blobs(4, 300, seed=1)
     labels = kind // 2  # what no cluster says
