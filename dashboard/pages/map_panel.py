@@ -173,7 +173,7 @@ def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
 
 
 def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bool = False) -> Any:
-    """The nearest patterns by cosine, with their labels; a click selects one."""
+    """The nearest patterns by cosine, with their labels; on the map a click selects one."""
     rows = desk.store.rows(
         "embeddings.neighbours",
         pattern_id=pattern_id,
@@ -206,7 +206,8 @@ def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bo
                 **{"data-act": "select", "data-value": row["pattern_id"]},
             )
             for row in rows
-        ]
+        ],
+        className="gl-neighbours",
     )  # fmt: skip
 
 

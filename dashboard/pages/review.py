@@ -1,6 +1,390 @@
-from dash import html
+"""Review: predictions by confidence, accepted or corrected by keyboard; how far to trust them."""
+
+from typing import Any, NamedTuple
+
+import dash_bootstrap_components as dbc
+import numpy as np
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from dashboard import ids, parts
+from dashboard.figures import confidence_histogram, reliability
+from dashboard.pages import map_panel
+from dashboard.pages.map import ALL, chosen_of, note, settled_note, undone_note
+from dashboard.selection import label_of_key, summarise
+from dashboard.state import Desk, View
+from genlab.errors import NotReady
+from genlab.labelling import NO_LABEL, Acceptance, accept_threshold, cross_fit, temper
+from genlab.labelling import reliability as reliability_bins
+
 PATH, NAME = "/review", "Review"
-def layout(desk, search):
-    return html.Main("Review", className="gl-main")
-def register(app, desk):
-    pass
+
+ORDERS = {
+    "doubt": "least sure first",
+    "sure": "most sure first",
+    "messages": "most messages first",
+}
+PRECISIONS = ("0.9", "0.95", "0.98", "0.99")
+ROWS = 15  # of one page of the table
+_BINS = 20
+_GRAPH = {"displayModeBar": False, "responsive": True}
+
+
+class Offer(NamedTuple):
+    """What "accept everything above" would do."""
+
+    acceptance: Acceptance
+    rows: np.ndarray  # rows of the view it would label
+    messages: int
+    checked: int  # labelled patterns that could be checked against
+
+
+def layout(desk: Desk, search: str) -> Any:
+    """The table and the panel; below, how far to trust."""
+    order = _select(ids.REVIEW_ORDER, ORDERS.items(), "doubt")
+    head = html.Div(
+        [
+            html.H1("Review"),
+            html.Span([html.Kbd("j"), " ", html.Kbd("k"), " move, ", html.Kbd("↵"), " accept, ",
+                       html.Kbd("1"), "… correct, ", html.Kbd("u"), " undo"],
+                      className="gl-hint gl-push"),
+            dbc.Select(id=ids.REVIEW_LABEL, value=ALL, size="sm", class_name="w-auto",
+                       options=parts.options([(ALL, "every label")])),
+            order,
+        ],
+        className="gl-head",
+    )  # fmt: skip
+    trust = html.Div(
+        [
+            parts.card(
+                "Accept everything above",
+                html.Div(
+                    [
+                        html.Span("right at least"),
+                        _select(ids.REVIEW_PRECISION,
+                                ((p, f"{100 * float(p):g} %") for p in PRECISIONS), "0.95"),
+                        html.Span("of the time"),
+                    ],
+                    className="gl-row",
+                ),
+                html.Div(id=ids.REVIEW_OFFER, className="gl-stack-small"),
+                dcc.Graph(id=ids.REVIEW_HISTOGRAM, className="gl-figure", config=_GRAPH),
+            ),
+            parts.card(
+                "Is it as sure as it should be?",
+                html.P(
+                    "Each label predicted without itself: a point on the diagonal keeps its promise.",
+                    className="gl-hint",
+                ),
+                dcc.Graph(id=ids.REVIEW_FIGURE, className="gl-figure", config=_GRAPH),
+            ),
+        ],
+        className="gl-columns",
+    )  # fmt: skip
+    return html.Div(
+        [
+            dcc.Store(id=ids.REVIEW_EVENT),
+            dcc.Store(id=ids.REVIEW_STATE, data={"at": 0}),
+            html.Main(
+                [head, html.Section(id=ids.REVIEW_TABLE, className="gl-card"), trust],
+                className="gl-main gl-stack",
+            ),
+            html.Aside(
+                [
+                    html.Section(id=ids.REVIEW_PANEL),
+                    html.Section(
+                        [
+                            dbc.Input(
+                                id=ids.REVIEW_NEW_LABEL, type="text", maxLength=120,
+                                placeholder="new or other label, Enter", autoComplete="off",
+                                class_name="gl-field",
+                            ),
+                            html.Div(
+                                [parts.button("accept", "accept", key="↵"),
+                                 parts.button("undo", "undo", key="u"),
+                                 parts.button("next", "move", 1, key="j")],
+                                className="gl-row gl-actions",
+                            ),
+                            html.Div(id=ids.REVIEW_STATUS, className="gl-status"),
+                        ]
+                    ),
+                ],
+                className="gl-panel",
+            ),
+        ],
+        style={"display": "contents"},
+        **{"data-genlab-events": ids.REVIEW_EVENT, "data-genlab-keys": ids.REVIEW_EVENT},
+    )  # fmt: skip
+
+
+def register(app: Dash, desk: Desk) -> None:
+    """Table and panel, the offer and its figures, what keys and buttons do."""
+
+    @app.callback(
+        Output(ids.REVIEW_TABLE, "children"),
+        Output(ids.REVIEW_PANEL, "children"),
+        Output(ids.REVIEW_LABEL, "options"),
+        Input(ids.REVIEW_STATE, "data"),
+        Input(ids.REVIEW_ORDER, "value"),
+        Input(ids.REVIEW_LABEL, "value"),
+        Input(ids.DATA_KEY, "data"),
+    )
+    def show(state: dict, order: str, label: str, _: dict) -> tuple[Any, Any, Any]:
+        names = [(ALL, "every label")]
+        try:
+            view = desk.view()
+        except NotReady as error:
+            return parts.empty(str(error), "genlab train"), [], parts.options(names)
+        names += [(name, name) for name in view.labels.names]
+        rows = predictions(view, order, chosen_of(label))
+        if not len(rows):
+            said = "No prediction to review: " + (
+                "label some patterns on the map first."
+                if not (view.labels.given != NO_LABEL).any()
+                else "every predicted pattern is labelled, or none has this label."
+            )
+            return parts.empty(said), [], parts.options(names)
+        at = min(state["at"], len(rows) - 1)
+        chosen = summarise(view, [str(view.assigned.pattern_ids[rows[at]])])
+        panel = [
+            *map_panel.head(view, chosen),
+            html.Div(map_panel.labels(view, chosen), className="gl-label-list"),
+            dcc.Link(
+                "show on the map", href=f"/map?pattern={view.assigned.pattern_ids[rows[at]]}"
+            ),
+        ]
+        return table(view, rows, at), panel, parts.options(names)
+
+    @app.callback(
+        Output(ids.REVIEW_OFFER, "children"),
+        Output(ids.REVIEW_HISTOGRAM, "figure"),
+        Output(ids.REVIEW_FIGURE, "figure"),
+        Input(ids.REVIEW_PRECISION, "value"),
+        Input(ids.DATA_KEY, "data"),
+    )
+    def trust(precision: str, _: dict) -> tuple[Any, Any, Any]:
+        try:
+            view = desk.view()
+        except NotReady:
+            return [], confidence_histogram(None), reliability(None)
+        confidence, correct = checked(view, desk.settings.labelling.alpha0)
+        made = offer(view, confidence, correct, float(precision))
+        threshold = made.acceptance.threshold if len(made.rows) else None
+        return (
+            offer_text(made, precision),
+            confidence_histogram(histogram(view), threshold),
+            reliability(reliability_bins(confidence, correct)),
+        )
+
+    @app.callback(
+        Output(ids.REVIEW_STATE, "data"),
+        Output(ids.REVIEW_STATUS, "children"),
+        Output(ids.DATA_KEY, "data", allow_duplicate=True),
+        Output(ids.REVIEW_NEW_LABEL, "value"),
+        Input(ids.REVIEW_EVENT, "data"),
+        Input(ids.REVIEW_NEW_LABEL, "n_submit"),
+        State(ids.REVIEW_NEW_LABEL, "value"),
+        State(ids.REVIEW_STATE, "data"),
+        State(ids.REVIEW_ORDER, "value"),
+        State(ids.REVIEW_LABEL, "value"),
+        State(ids.REVIEW_PRECISION, "value"),
+        State(ids.ANNOTATOR, "data"),
+        prevent_initial_call=True,
+    )
+    def event(
+        event: dict | None, _: int | None, typed: str | None, state: dict, order: str, label: str,
+        precision: str, who: str,
+    ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+        view = desk.view()
+        if ctx.triggered_id == ids.REVIEW_NEW_LABEL:
+            event = {"act": "label", "value": (typed or "").strip()}
+        act, value, by_key = read_event(event, view)
+        if act == "row":
+            return {"at": int(value)}, no_update, no_update, no_update
+        rows = predictions(view, order, chosen_of(label))
+        at = min(state["at"], max(len(rows) - 1, 0))
+        if act == "move":
+            moved = int(np.clip(at + int(value), 0, max(len(rows) - 1, 0)))
+            return {"at": moved}, no_update, no_update, no_update
+        if act == "undo":
+            taken = desk.take_back(who)
+            if taken is None:
+                return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
+            return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
+        if act == "accept-all":
+            confidence, correct = checked(view, desk.settings.labelling.alpha0)
+            taken_rows = offer(view, confidence, correct, float(precision)).rows
+            if not len(taken_rows):
+                raise PreventUpdate
+            names = [view.labels.names[y] for y in view.spread.label[taken_rows]]
+            view, settled = desk.accept(view.assigned.pattern_ids[taken_rows].tolist(), names, who)
+            said = f"Accepted {parts.plural(len(taken_rows), 'prediction')}"
+            return {"at": 0}, settled_note(said, len(taken_rows), settled), view.key, no_update
+        if not len(rows):
+            raise PreventUpdate
+        row = rows[at]
+        name = view.labels.names[view.spread.label[row]] if act == "accept" else value
+        if act not in ("accept", "label") or not name:
+            raise PreventUpdate
+        how = "accept" if act == "accept" else "key" if by_key else "click"
+        view, settled = desk.label([str(view.assigned.pattern_ids[row])], name, how, who)
+        return {"at": at}, settled_note(name, 1, settled), view.key, ""
+
+
+def read_event(event: dict | None, view: View) -> tuple[str, Any, bool]:
+    """(act, value, whether by key)."""
+    if not event:
+        raise PreventUpdate
+    if "act" in event:
+        return event["act"], event["value"], False
+    key = event["key"]
+    fixed = {"j": ("move", 1), "k": ("move", -1), "u": ("undo", None), "Enter": ("accept", None)}
+    if key in fixed:
+        return *fixed[key], True
+    name = label_of_key(key, view.labels.names)
+    if name is None:
+        raise PreventUpdate
+    return "label", name, True
+
+
+def predictions(view: View, order: str, label: str) -> np.ndarray:
+    """Rows with a predicted label that nobody labelled, in the order asked for."""
+    spread = view.spread
+    mask = (spread.label != NO_LABEL) & (view.labels.given == NO_LABEL)
+    if label:
+        names = view.labels.names
+        mask &= spread.label == (names.index(label) if label in names else NO_LABEL - 1)
+    rows = np.flatnonzero(mask)
+    keys = {
+        "doubt": spread.confidence[rows],
+        "sure": -spread.confidence[rows],
+        "messages": -view.assigned.message_counts[rows],
+    }
+    return rows[np.argsort(keys[order], kind="stable")]
+
+
+def checked(view: View, alpha0: float) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence and correctness (M,) of labelled patterns, each predicted without its own label."""
+    names = view.labels.names
+    fitted = cross_fit(
+        view.assigned.responsibilities,
+        view.labels.given,
+        view.spread.model.counts,
+        alpha0 / max(len(names), 1),
+    )
+    if not len(fitted.rows):
+        return np.zeros(0), np.zeros(0, bool)
+    tempered = temper(fitted.probabilities, view.spread.model.temperature)
+    return tempered.max(axis=1).clip(0, 1), tempered.argmax(axis=1) == fitted.labels
+
+
+def offer(
+    view: View, confidence: np.ndarray, correct: np.ndarray, precision: float
+) -> Offer:
+    """Predictions that may be accepted together.
+
+    Only known patterns: the promise was checked on labelled ones, and says nothing about patterns
+    unlike them.
+    """
+    acceptance = accept_threshold(confidence, correct, precision)
+    spread = view.spread
+    rows = np.flatnonzero(
+        (spread.verdict == "known")
+        & (spread.label != NO_LABEL)
+        & (view.labels.given == NO_LABEL)
+        & (spread.confidence >= acceptance.threshold)
+    )
+    messages = int(view.assigned.message_counts[rows].sum())
+    return Offer(acceptance, rows, messages, len(confidence))
+
+
+def offer_text(made: Offer, precision: str) -> list[Any]:
+    """The offer in words, and its button."""
+    wish = f"{100 * float(precision):g} %"
+    threshold = made.acceptance.threshold
+    if not np.isfinite(threshold):
+        needed = int(np.ceil(np.log(0.05) / np.log(float(precision))))
+        said = (
+            f"{parts.plural(made.checked, 'label')} could be checked; a promise of {wish} needs at "
+            f"least {needed}, nearly all of them predicted right."
+        )
+        return [html.P(said, className="gl-note")]
+    if not len(made.rows):
+        return [html.P(f"Nothing left above {threshold:.3f}.", className="gl-note")]
+    return [
+        html.P(
+            [
+                "Above ", html.B(f"{threshold:.3f}"), ": ",
+                html.B(parts.plural(made.messages, "message")),
+                f" ({parts.plural(len(made.rows), 'pattern')}), precision at least ",
+                html.B(parts.percent(made.acceptance.precision)),
+                f", checked on {parts.plural(made.acceptance.checked, 'label')}.",
+            ]
+        ),
+        parts.button(f"accept {len(made.rows):,} predictions", "accept-all",
+                     style="gl-button-primary"),
+    ]  # fmt: skip
+
+
+def histogram(view: View) -> dict[str, np.ndarray]:
+    """Messages and patterns by confidence, of every pattern with a predicted label."""
+    rows = view.spread.label != NO_LABEL
+    edges = np.linspace(0, 1, _BINS + 1)
+    place = np.clip((view.spread.confidence[rows] * _BINS).astype(int), 0, _BINS - 1)
+    counts = view.assigned.message_counts[rows].astype(float)
+    return {
+        "lower": edges[:-1],
+        "upper": edges[1:],
+        "messages": np.bincount(place, weights=counts, minlength=_BINS),
+        "patterns": np.bincount(place, minlength=_BINS),
+    }
+
+
+def table(view: View, rows: np.ndarray, at: int) -> Any:
+    """The page of predictions that holds row number ``at``."""
+    first = at // ROWS * ROWS
+    shown = rows[first : first + ROWS]
+    spread, assigned = view.spread, view.assigned
+    body = [
+        html.Tr(
+            [
+                html.Td(html.Div(parts.shorten(str(assigned.canonical_texts[row]), 160),
+                                 className="gl-text"), className="gl-wide"),
+                html.Td(parts.number(assigned.message_counts[row]), className="gl-num"),
+                html.Td(parts.label(view.labels.names[spread.label[row]],
+                                    view.labels.colours[spread.label[row]])),
+                html.Td(f"{spread.confidence[row]:.3f}", className="gl-num"),
+                html.Td(parts.pill(str(spread.verdict[row]))),
+            ],
+            className="gl-review-row",
+            **{"data-act": "row", "data-value": str(first + k),
+               "aria-selected": "true" if first + k == at else "false"},
+        )
+        for k, row in enumerate(shown)
+    ]  # fmt: skip
+    heads = [("pattern", ""), ("messages", "gl-num"), ("prediction", ""),
+             ("confidence", "gl-num"), ("verdict", "")]  # fmt: skip
+    return [
+        html.Table(
+            [
+                html.Thead(html.Tr([html.Th(name, className=style) for name, style in heads])),
+                html.Tbody(body),
+            ],
+            className="gl-table",
+        ),
+        html.Div(
+            [
+                html.Span(f"{first + 1:,}–{first + len(shown):,} of {len(rows):,}",
+                          className="gl-hint"),
+                parts.button("‹ back", "row", max(first - ROWS, 0), disabled=first == 0),
+                parts.button("on ›", "row", first + ROWS, disabled=first + ROWS >= len(rows)),
+            ],
+            className="gl-pages",
+        ),
+    ]  # fmt: skip
+
+
+def _select(component: str, pairs: Any, value: str) -> Any:
+    return dbc.Select(
+        id=component, options=parts.options(pairs), value=value, size="sm", class_name="w-auto"
+    )
