@@ -30,6 +30,8 @@ class Process:
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._asked = 0.0  # when its health was last asked
+        self._answered = 0.0  # when it was last good
         self._not_before = 0.0
         self._in_a_row = 0
 
@@ -45,10 +47,8 @@ class Process:
                 self._start()
         elif (code := self._process.poll()) is not None:
             self._ended(code)
-        elif self.state == "starting" and self.service.healthy(self._process.pid):
-            self.state = "ready"
-            where = f" at {self.service.address}" if self.service.address else ""
-            self._say(f"{self.service.name}: ready{where} ({now - self._started:.1f} s)")
+        elif self.state == "starting" or now - self._asked > self.service.patience / 6:
+            self._ask(self._process)
 
     def stop(self) -> bool:
         """Ask it to end, kill it after its grace; call again until it says that it is gone."""
@@ -66,6 +66,26 @@ class Process:
         self._process = None
         return True
 
+    def _ask(self, process: "subprocess.Popen[bytes]") -> None:
+        """Note whether it answers; one that did and no longer does is frozen, and killed."""
+        self._asked = time.monotonic()
+        if self.service.healthy(process.pid):
+            if self.state == "starting":
+                self.state = "ready"
+                where = f" at {self.service.address}" if self.service.address else ""
+                self._say(
+                    f"{self.service.name}: ready{where} ({self._asked - self._started:.1f} s)"
+                )
+            self._answered = self._asked
+        elif self._asked - self._answered > self.service.patience:
+            silence = f"{self.service.name}: no answer for {self.service.patience:g} s"
+            self._answered = self._asked
+            if self.state == "starting":
+                self._say(f"{silence} since it started; see {self.log}")
+            else:
+                self._say(f"{silence}, killed")
+                self._kill_group()
+
     def _start(self) -> None:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -82,7 +102,7 @@ class Process:
                 preexec_fn=_die_with(os.getpid()),
             )
         self.state = "starting"
-        self._started = time.monotonic()
+        self._started = self._answered = time.monotonic()
 
     def _ended(self, code: int) -> None:
         self._kill_group()  # workers and flow runs of a service that was killed

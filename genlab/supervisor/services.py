@@ -31,6 +31,7 @@ class Service(NamedTuple):
     healthy: Callable[[int], bool]  # asked with the pid: does it answer?
     needs: tuple[str, ...] = ()  # services that must answer before it starts
     grace: float = 10.0  # seconds from SIGTERM to SIGKILL
+    patience: float = 60.0  # seconds without an answer after which it counts as frozen
     address: str = ""  # where a person finds it
     environment: Mapping[str, str] = MappingProxyType({})  # on top of the supervisor's own
 

@@ -92,6 +92,33 @@ def test_one_that_always_fails_is_given_longer_and_longer_pauses(tmp_path: Path)
     assert any("no such table" in line for line in said)  # the log's last line says why
 
 
+def test_one_that_freezes_is_killed_and_started_again(tmp_path: Path) -> None:
+    frozen: set[int] = set()
+    said: list[str] = []
+    service = Service("s", SLEEP, lambda pid: pid not in frozen, patience=0.5)
+    process = Process(service, tmp_path, said.append)
+    assert stepped(process, lambda: process.state == "ready")
+    first = process.pid
+    assert first is not None
+    process.step(set())
+    assert process.pid == first
+    frozen.add(first)
+    assert stepped(process, lambda: process.state == "ready" and process.pid != first)
+    assert not process_alive(first)
+    assert "s: no answer for 0.5 s, killed" in said
+    finish(process)
+
+
+def test_one_that_starts_slowly_is_told_of_but_left_alone(tmp_path: Path) -> None:
+    said: list[str] = []
+    service = Service("s", SLEEP, lambda pid: False, patience=0.3)
+    process = Process(service, tmp_path, said.append)
+    assert stepped(process, lambda: len(said) == 2)
+    assert all("since it started; see" in line for line in said)
+    assert process.restarts == 0
+    finish(process)
+
+
 def test_one_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     code = (
