@@ -20,8 +20,6 @@ from genlab.models.component_vae import ComponentVAE
 from genlab.models.scoring import Scores, score
 from genlab.pipeline.tables import list_column
 
-SAMPLES, TOP = 4, 4  # of the bound on log p(x)
-
 
 class Scored(NamedTuple):
     """N vectors as one model sees them."""
@@ -52,7 +50,7 @@ def score_vectors(
     ``is_calibration`` (N,).  ``stored``: how many responsibilities of each row are kept; they are
     renormalised to sum to 1.
     """
-    scores = score(model, vectors, SAMPLES, TOP)
+    scores = score(model, vectors)
     if calibration is None:
         calibration = scores.log_prob[is_calibration]
     components, values = top(scores.responsibilities, stored)
