@@ -68,12 +68,12 @@ class TrainingSettings(_Section):
 class LossWeights(_Section):
     """The weights of the objective (DESIGN section 3); each at least 0."""
 
-    reconstruction_weight: float = Field(1.0, ge=0)
-    kl_weight: float = Field(1.0, ge=0)
-    kl_c_weight: float = Field(1.0, ge=0)
-    sparsity_weight: float = Field(0.1, ge=0)
-    classification_weight: float = Field(1.0, ge=0)
-    contrastive_weight: float = Field(0.1, ge=0)
+    reconstruction_weight: float = Field(default=1.0, ge=0)
+    kl_weight: float = Field(default=1.0, ge=0)
+    kl_c_weight: float = Field(default=1.0, ge=0)
+    sparsity_weight: float = Field(default=0.1, ge=0)
+    classification_weight: float = Field(default=1.0, ge=0)
+    contrastive_weight: float = Field(default=0.1, ge=0)
 
 
 class LabellingSettings(_Section):
