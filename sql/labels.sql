@@ -3,27 +3,29 @@
 -- name: append
 -- kind: write
 -- Store labelling events (pattern_id, label name or NULL to clear); new names become new labels.
--- Events whose event_id is stored already, and patterns that do not exist, are passed over.
-INSERT INTO label_change (label_id, name, colour, description, merged_into, annotator, created_at)
-SELECT uuid()::VARCHAR, n.name,
-       (SELECT count(*) FROM label) + row_number() OVER (ORDER BY n.name) - 1,
-       '', NULL, $annotator, $now::TIMESTAMP
-FROM (SELECT DISTINCT label AS name FROM in_events
-      WHERE label IS NOT NULL AND pattern_id IN (SELECT pattern_id FROM pattern)) n
-WHERE n.name NOT IN (SELECT name FROM label WHERE merged_into IS NULL);
+-- Events whose event_id is stored already, and patterns that do not exist, are passed over; of two
+-- events of one pattern the later row stands.
+CREATE TEMP TABLE event_result AS
+SELECT DISTINCT ON (e.event_id) e.event_id, e.pattern_id, e.label, e.created_at, e.position
+FROM (SELECT *, row_number() OVER () AS position FROM in_events) e
+SEMI JOIN pattern p ON p.pattern_id = e.pattern_id
+ANTI JOIN label_event s ON s.event_id = e.event_id;
 
-CREATE OR REPLACE TEMP TABLE event_result AS
-SELECT e.event_id, e.pattern_id, e.label, e.created_at
-FROM in_events e
-WHERE e.pattern_id IN (SELECT pattern_id FROM pattern)
-  AND e.event_id NOT IN (SELECT event_id FROM label_event);
+INSERT INTO label_change (label_id, name, colour, description, merged_into, annotator, created_at)
+SELECT uuid()::VARCHAR, n.name, k.labels + row_number() OVER (ORDER BY n.name) - 1, '', NULL,
+       $annotator, $now::TIMESTAMP
+FROM (SELECT DISTINCT label AS name FROM event_result WHERE label IS NOT NULL) n
+CROSS JOIN (SELECT count(*) AS labels,
+            list(name) FILTER (merged_into IS NULL) AS names FROM label) k
+WHERE NOT coalesce(list_contains(k.names, n.name), false);
 
 INSERT INTO label_event
     (event_id, group_id, action, pattern_id, label_id, undoes, how, annotator, created_at)
 SELECT e.event_id, $group_id, CASE WHEN e.label IS NULL THEN 'clear' ELSE 'label' END,
        e.pattern_id, l.label_id, NULL, $how, $annotator, coalesce(e.created_at, $now::TIMESTAMP)
 FROM event_result e
-LEFT JOIN label l ON l.name = e.label AND l.merged_into IS NULL;
+LEFT JOIN label l ON l.name = e.label AND l.merged_into IS NULL
+ORDER BY e.position;
 
 SELECT count(*) AS events, (SELECT count(*) FROM in_events) AS offered FROM event_result;
 

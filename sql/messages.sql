@@ -3,53 +3,42 @@
 -- name: ingest_batch
 -- kind: write
 -- Store one batch: messages not stored before, their patterns' counts, refused input, positions.
-CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT any_value(b) AS m FROM in_messages b
-WHERE b.message_id NOT IN (SELECT message_id FROM message)
-GROUP BY b.message_id;
+CREATE TEMP TABLE fresh AS
+SELECT DISTINCT ON (b.message_id) b.*
+FROM in_messages b ANTI JOIN message m ON m.message_id = b.message_id;
+
+CREATE TEMP TABLE fresh_pattern AS
+SELECT f.*, p.canonical_text, p.sample_text, k.pattern_id IS NOT NULL AS known
+FROM (SELECT pattern_id, count(*) AS n, any_value(severity) AS severity,
+             min(coalesce(occurred_at, $now::TIMESTAMP)) AS first_seen,
+             max(coalesce(occurred_at, $now::TIMESTAMP)) AS last_seen
+      FROM fresh GROUP BY pattern_id) f
+JOIN (SELECT DISTINCT ON (pattern_id) * FROM in_patterns) p USING (pattern_id)
+LEFT JOIN pattern k ON k.pattern_id = f.pattern_id;
+
+CREATE TEMP TABLE refused AS
+SELECT DISTINCT r.source, r.path, r.position, r.reason, r.detail, r.raw, r.file_id
+FROM in_rejected r
+ANTI JOIN quarantine q
+  ON q.file_id = r.file_id AND q.position = r.position AND q.reason = r.reason AND q.raw = r.raw;
 
 INSERT INTO message
-SELECT m.message_id, m.source, m.device, m.severity, m.occurred_at, $now::TIMESTAMP, m.text,
-       m.pattern_id, m.attributes
+SELECT message_id, source, device, severity, occurred_at, $now::TIMESTAMP, text, pattern_id,
+       attributes
 FROM fresh;
-
-CREATE OR REPLACE TEMP TABLE fresh_count AS
-SELECT m.pattern_id AS pattern_id, count(*) AS n, any_value(m.severity) AS severity,
-       min(coalesce(m.occurred_at, $now::TIMESTAMP)) AS first_seen,
-       max(coalesce(m.occurred_at, $now::TIMESTAMP)) AS last_seen
-FROM fresh GROUP BY 1;
-
-CREATE OR REPLACE TEMP TABLE fresh_pattern AS
-SELECT f.*, p.canonical_text, p.sample_text
-FROM fresh_count f
-JOIN (SELECT pattern_id, any_value(canonical_text) AS canonical_text,
-             any_value(sample_text) AS sample_text
-      FROM in_patterns GROUP BY pattern_id) p USING (pattern_id);
-
-CREATE OR REPLACE TEMP TABLE batch_result AS
-SELECT (SELECT count(*) FROM fresh) AS messages,
-       (SELECT count(*) FROM fresh_pattern
-        WHERE pattern_id NOT IN (SELECT pattern_id FROM pattern)) AS patterns,
-       (SELECT count(*) FROM (
-            SELECT DISTINCT file_id, position, reason, raw FROM in_rejected
-            EXCEPT SELECT file_id, position, reason, raw FROM quarantine)) AS rejected;
 
 UPDATE pattern SET
     message_count = message_count + f.n,
     severity = coalesce(pattern.severity, f.severity),
     first_seen = least(pattern.first_seen, f.first_seen),
     last_seen = greatest(pattern.last_seen, f.last_seen)
-FROM fresh_pattern f WHERE pattern.pattern_id = f.pattern_id;
+FROM fresh_pattern f WHERE pattern.pattern_id = f.pattern_id AND f.known;
 
 INSERT INTO pattern
 SELECT pattern_id, canonical_text, sample_text, n, severity, first_seen, last_seen
-FROM fresh_pattern WHERE pattern_id NOT IN (SELECT pattern_id FROM pattern);
+FROM fresh_pattern WHERE NOT known;
 
-INSERT INTO quarantine
-SELECT DISTINCT r.source, r.path, r.position, r.reason, r.detail, r.raw, r.file_id, $now::TIMESTAMP
-FROM in_rejected r
-ANTI JOIN quarantine q
-  ON q.file_id = r.file_id AND q.position = r.position AND q.reason = r.reason AND q.raw = r.raw;
+INSERT INTO quarantine SELECT *, $now::TIMESTAMP FROM refused;
 
 DELETE FROM ingest_file WHERE file_id IN (SELECT file_id FROM in_position);
 
@@ -57,9 +46,9 @@ INSERT INTO ingest_file
 SELECT file_id, source, path, head_hash, head_length, "offset", lines, $now::TIMESTAMP
 FROM in_position;
 
-DROP TABLE fresh; DROP TABLE fresh_count; DROP TABLE fresh_pattern;
-
-SELECT * FROM batch_result;
+SELECT (SELECT count(*) FROM fresh) AS messages,
+       (SELECT count(*) FROM fresh_pattern WHERE NOT known) AS patterns,
+       (SELECT count(*) FROM refused) AS rejected;
 
 -- name: file_positions
 -- kind: read

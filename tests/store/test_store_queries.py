@@ -1,6 +1,7 @@
 """Every named query, on a real DuckDB: contracts and the label arithmetic."""
 
 import random
+from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
@@ -183,3 +184,61 @@ def test_a_block_without_kind_or_with_a_used_name_is_refused() -> None:
         parse("x", "-- name: a\nSELECT 1;")
     with pytest.raises(StoreError, match="twice"):
         parse("x", "-- name: a\n-- kind: read\nSELECT 1;\n-- name: a\n-- kind: read\nSELECT 1;")
+
+
+def test_of_two_labels_in_one_gesture_the_later_row_stands(store: Store) -> None:
+    store.write("messages.ingest_batch", batch([str(i) for i in range(50)]))
+    rng = random.Random(7)
+    rows = [(f"p-{rng.randrange(50)}", f"label {rng.randrange(40)}") for _ in range(5000)]
+    many = pa.table(
+        {
+            "event_id": [f"e{i}" for i in range(len(rows))],
+            "pattern_id": [pattern for pattern, _ in rows],
+            "label": [label for _, label in rows],
+            "created_at": pa.array([None] * len(rows), pa.timestamp("us")),
+        }
+    )
+    answer = store.write(
+        "labels.append", {"in_events": many}, group_id="g", how="import", annotator="ann"
+    )
+    assert answer == {"events": 5000, "offered": 5000}
+    found = {r["pattern_id"]: r["label"] for r in store.rows("labels.current")}
+    assert found == dict(rows)
+
+
+def test_an_event_id_is_stored_once(store: Store) -> None:
+    store.write("messages.ingest_batch", batch(["a"]))
+    one = events({"p-a": "x"})["in_events"]
+    doubled = {"in_events": pa.concat_tables([one, one])}
+    gesture = {"group_id": "g", "how": "key", "annotator": "ann"}
+    assert store.write("labels.append", doubled, **gesture)["events"] == 1
+    again = {"in_events": events({"p-a": "y"})["in_events"]}
+    assert store.write("labels.append", again, **gesture)["events"] == 0
+    assert [r["label"] for r in store.rows("labels.current")] == ["x"]
+    assert [r["name"] for r in store.rows("labels.list")] == ["x"], "no label without an event"
+
+
+def test_writes_with_nothing_to_write(store: Store) -> None:
+    assert store.write("messages.ingest_batch", batch([])) == {
+        "messages": 0,
+        "patterns": 0,
+        "rejected": 0,
+    }
+    gesture = {"group_id": "g", "how": "key", "annotator": "ann"}
+    assert store.write("labels.append", events({}), **gesture) == {"events": 0, "offered": 0}
+    assert store.rows("labels.list") == []
+
+
+def test_times_are_utc_there_and_back(store: Store) -> None:
+    at = datetime(2026, 3, 29, 1, 30, 0, 123456)  # a time that Berlin's clocks skip
+    timed = batch(["a"])
+    column = timed["in_messages"].column_names.index("occurred_at")
+    timed["in_messages"] = timed["in_messages"].set_column(
+        column, "occurred_at", pa.array([at], pa.timestamp("us"))
+    )
+    before = datetime.now(UTC).replace(tzinfo=None)
+    store.write("messages.ingest_batch", timed)
+    after = datetime.now(UTC).replace(tzinfo=None)
+    row = store.rows("messages.of_pattern", pattern_id="p-a", limit=1)[0]
+    assert row["occurred_at"] == at
+    assert before <= row["received_at"] <= after, "in UTC, whatever the zone of the machine"
