@@ -32,7 +32,7 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
     ``phase`` (text) marks where a phase of the curriculum begins.  NaN leaves a gap.
     """
     names = terms or TERMS
-    present = [] if epochs is None else [name for name in names if has(epochs, name)]
+    present = [] if epochs is None else [name for name in names if _measured(epochs, name)]
     if not present or len(column(epochs, "epoch")) == 0:
         return empty("no epochs yet", "loss")
     order = np.argsort(column(epochs, "epoch"), kind="stable")
@@ -92,6 +92,11 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
     fig.update_xaxes(tickformat="d", nticks=6)
     fig.update_yaxes(nticks=5, tickformat="~g")
     return fig
+
+
+def _measured(epochs: Any, name: str) -> bool:
+    """Whether a term was in force in any epoch: one of weight 0 is stored as NULL."""
+    return has(epochs, name) and bool(np.isfinite(column(epochs, name).astype(float)).any())
 
 
 def _phase_line(epoch: np.ndarray, phases: np.ndarray) -> str:

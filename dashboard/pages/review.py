@@ -248,9 +248,13 @@ def read_event(event: dict | None, view: View) -> tuple[str, Any, bool]:
 
 
 def predictions(view: View, order: str, label: str) -> np.ndarray:
-    """Rows with a predicted label that nobody labelled, in the order asked for."""
+    """Rows that labels reach and nobody labelled, in the order asked for.
+
+    What no label reaches (unnamed, novel) is for the Unknowns page: its prediction says nothing.
+    """
     spread = view.spread
-    mask = (spread.label != NO_LABEL) & (view.labels.given == NO_LABEL)
+    mask = np.isin(spread.verdict, ("known", "between"))
+    mask &= (spread.label != NO_LABEL) & (view.labels.given == NO_LABEL)
     if label:
         names = view.labels.names
         mask &= spread.label == (names.index(label) if label in names else NO_LABEL - 1)

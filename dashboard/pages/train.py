@@ -16,12 +16,12 @@ from genlab.pipeline.versions import promote, roll_back
 PATH, NAME = "/train", "Train"
 
 WEIGHTS = {
-    "reconstruction_weight": ("reconstruction", "how closely a pattern must be rebuilt", 3.0),
-    "kl_weight": ("KL of the latent", "higher: components rounder, map smoother", 3.0),
-    "kl_c_weight": ("KL of the component", "higher: sizes follow the prior, choices softer", 3.0),
-    "sparsity_weight": ("sparsity", "higher: fewer components in use, more kept spare", 2.0),
-    "classification_weight": ("classification", "higher: components bend to your labels", 5.0),
-    "contrastive_weight": ("contrast", "higher: patterns of one label drawn together", 2.0),
+    "reconstruction_weight": ("reconstruction", "how closely patterns are rebuilt", 3.0),
+    "kl_weight": ("KL of the latent", "higher: a smoother latent", 3.0),
+    "kl_c_weight": ("KL of the component", "higher: softer choices", 3.0),
+    "sparsity_weight": ("sparsity", "higher: fewer components in use", 2.0),
+    "classification_weight": ("classification", "higher: bends to your labels", 5.0),
+    "contrastive_weight": ("contrast", "higher: one label, one place", 2.0),
 }
 """Each loss weight: caption, what it does, the slider's end."""
 

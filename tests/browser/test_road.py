@@ -1,0 +1,284 @@
+"""The dashboard in a real Chromium against real server processes."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from desk import RunningDesk, wait_for
+from synthetic_desk import fill
+
+from genlab.store import connect
+
+pytestmark = pytest.mark.browser
+
+PATTERNS, KINDS = 600, 6
+LOADED = "genlabMap.get()?.stats().points > 0 && genlabMap.get().colours"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address + "/_health", timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def process(*arguments: str, folder: Path) -> Iterator[subprocess.Popen]:
+    environment = {**os.environ, "GENLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    started = subprocess.Popen(
+        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(20)
+
+
+class Served:
+    """A workspace with an owner process and the dashboard under gunicorn."""
+
+    def __init__(self, folder: Path, address: str, kind: np.ndarray) -> None:
+        self.folder, self.address, self.kind = folder, address, kind
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("desk") / "workspace"
+    with connect(folder) as store:
+        kind = fill(store, PATTERNS, KINDS, 24)
+    port = free_port()
+    web = ("gunicorn", "dashboard.wsgi:server", "-w", "2", "--threads", "4", "-b", f"127.0.0.1:{port}")
+    address = f"http://127.0.0.1:{port}"
+    with process("genlab.store", str(folder), folder=folder), process(*web, folder=folder):
+        wait_for("the dashboard", 60, lambda: answers(address))
+        yield Served(folder, address, kind)
+
+
+def open_map(page, address: str) -> None:
+    page.goto(address + "/map")
+    page.wait_for_function(LOADED, timeout=30_000)
+
+
+def circle(page, index: int, radius: float) -> list[tuple[float, float]]:
+    """A ring on the screen around one point of the map."""
+    x, y = page.evaluate(
+        """i => { const m = genlabMap.get(), v = m.view(); const b = m.top.getBoundingClientRect();
+                  return [b.x + v.x0 + v.scale * m.x[i], b.y + v.y0 - v.scale * m.y[i]]; }""",
+        index,
+    )
+    box = page.locator(".gl-map-top").bounding_box()
+    angles = np.linspace(0, 2 * np.pi, 30)
+    xs = np.clip(x + radius * np.cos(angles), box["x"] + 1, box["x"] + box["width"] - 1)
+    ys = np.clip(y + radius * np.sin(angles), box["y"] + 1, box["y"] + box["height"] - 1)
+    return list(zip(xs, ys, strict=True))
+
+
+def lasso(page, at_least: int) -> int:
+    """Widen a lasso around a middle point until it holds enough; how many it holds."""
+    middle = page.evaluate(
+        """() => { const m = genlabMap.get(), cx = (m.extent.x0 + m.extent.x1) / 2,
+                   cy = (m.extent.y0 + m.extent.y1) / 2; let best = 0, d = Infinity;
+                   m.x.forEach((x, i) => { const e = (x - cx) ** 2 + (m.y[i] - cy) ** 2;
+                   if (e < d) [best, d] = [i, e]; }); return best; }"""
+    )
+    for radius in range(40, 420, 30):
+        ring = circle(page, middle, radius)
+        page.mouse.move(*ring[0])
+        page.mouse.down()
+        for corner in ring[1:]:
+            page.mouse.move(*corner)
+        page.mouse.up()
+        held = page.evaluate("genlabMap.get().selection().length")
+        if held >= at_least:
+            return held
+    raise AssertionError(f"no lasso held {at_least} patterns")
+
+
+def coloured(page) -> int:
+    """Points that have a category now."""
+    return page.evaluate(
+        "Array.from(genlabMap.get().colours.index ?? []).filter(i => i !== 65535).length"
+    )
+
+
+def settled_count(page) -> int:
+    said = page.locator("#map-status b").inner_text()
+    return int(re.search(r"settled ([\d,]+) messages", said).group(1).replace(",", ""))
+
+
+def type_label(page, name: str) -> None:
+    page.fill("#map-new-label", name)
+    page.press("#map-new-label", "Enter")
+    page.wait_for_selector(f"#map-status >> text=“{name}”")
+    page.evaluate("document.activeElement.blur()")
+
+
+def test_label_by_lasso_and_key_spreads_and_undo_takes_it_back(page, served: Served) -> None:
+    outside: list[str] = []
+    page.on("request", lambda r: outside.append(r.url) if served.address not in r.url else None)
+    open_map(page, served.address)
+    assert coloured(page) == 0
+    held = lasso(page, 20)
+    page.wait_for_selector(f"#map-head >> text=/^{held} patterns/")
+    type_label(page, "pump")  # the first label is typed, from then on it has the key 1
+    page.wait_for_function("Array.from(genlabMap.get().colours.index).some(i => i !== 65535)")
+    first = coloured(page)
+    assert first > held  # it spread beyond what was selected
+    assert settled_count(page) > held
+
+    page.keyboard.press("u")
+    page.wait_for_selector("#map-status >> text=/Took back/")
+    page.wait_for_function("Array.from(genlabMap.get().colours.index).every(i => i === 65535)")
+
+    started = time.perf_counter()
+    page.keyboard.press("1")
+    page.wait_for_selector("#map-status >> text=“pump”")
+    page.wait_for_function("Array.from(genlabMap.get().colours.index).some(i => i !== 65535)")
+    print(f"key to colours {1000 * (time.perf_counter() - started):.0f} ms")
+    assert coloured(page) == first
+    with connect(served.folder, may_own=False) as store:
+        stored = store.rows("labels.current")
+        assert len(stored) == held
+        assert {row["how"] for row in stored} == {"lasso"}
+        verdicts = {r["verdict"]: r["messages"] for r in store.rows("assignments.verdicts", version=1)}
+    assert f"{100 * verdicts['known'] / PATTERNS:.1f} %" in page.inner_text("#foot") or \
+        page.wait_for_selector(f"#foot >> text={100 * verdicts['known'] / PATTERNS:.1f} %")  # fmt: skip
+    page.keyboard.press("u")
+    page.wait_for_selector("#map-status >> text=/Took back/")
+    assert outside == []
+
+
+def test_next_question_click_and_component(page, served: Served) -> None:
+    open_map(page, served.address)
+    page.keyboard.press("n")
+    page.wait_for_function("genlabMap.get().selection().length === 1")
+    page.wait_for_selector("#map-status >> text=/Would settle about/")
+    page.click("#map-tabs >> text=component")
+    button = page.locator("#map-detail button[data-act=component]")
+    size = int(re.search(r"[\d,]+", button.inner_text()).group().replace(",", ""))
+    button.click()
+    page.wait_for_function(f"genlabMap.get().selection().length === {size}")
+    page.wait_for_selector(f"#map-head >> text=/^{size} pattern/")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#map-head >> text=Nothing selected")
+
+
+def test_search_keeps_machine_text_as_text_and_every_page_opens(page, served: Served) -> None:
+    open_map(page, served.address)
+    page.keyboard.press("/")
+    page.keyboard.type("kind 3 wording 1")
+    page.wait_for_function("genlabMap.get().shown !== null")
+    shown = page.evaluate("genlabMap.get().shown.reduce((a, b) => a + b)")
+    texts = [f"kind {i % KINDS} wording {i // KINDS}" for i in range(PATTERNS)]
+    words = ("kind", "3", "wording", "1")
+    assert shown == sum(all(word in text for word in words) for text in texts)
+    for name, said in {
+        "Overview": "messages known", "Review": "No prediction to review",
+        "Unknowns": "a kind that nobody has named yet", "Train": "start training",
+        "Jobs": "No job has run yet",
+    }.items():  # fmt: skip
+        page.click(f".gl-nav >> text={name}")
+        page.wait_for_selector(f".gl-main >> text=/{said}/i")
+    assert page.locator("#problem").inner_text() == ""
+
+
+def test_a_dead_owner_is_said_and_its_return_noticed(page, tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    with connect(folder) as store:
+        fill(store, 60, 3, 6)
+    port = free_port()
+    web = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "8", "-b", f"127.0.0.1:{port}")
+    address = f"http://127.0.0.1:{port}"
+    with process(*web, folder=folder):
+        with process("genlab.store", str(folder), folder=folder):
+            wait_for("the dashboard", 60, lambda: answers(address))
+            open_map(page, address)
+        page.wait_for_selector("#foot >> text=/owner is down, retrying/", timeout=30_000)
+        with process("genlab.store", str(folder), folder=folder):
+            page.wait_for_selector("#foot >> text=/in force/", timeout=30_000)
+            page.wait_for_function(LOADED, timeout=30_000)
+
+
+@pytest.mark.slow
+def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
+    """Ingest, first model; then in the browser: label, train two epochs, promote, roll back."""
+    running = RunningDesk(tmp_path)
+    lines = [
+        f"{what} at {where} value {i}"
+        for i, (what, where) in enumerate(
+            (what, where)
+            for _ in range(4)
+            for what in ("pump pressure low", "disk failure", "link down", "user login failed")
+            for where in ("north", "south", "east", "west", "roof", "cellar", "yard", "hall", "gate")
+        )
+    ]
+    (running.logs / "plant.log").write_text("\n".join(lines) + "\n")
+    try:
+        running.start()
+        wait_for("all services", 120, lambda: running.ready("owner", "prefect", "flows", "dashboard"))
+        with running.connect() as store:
+            wait_for("the scheduled ingest", 90,
+                     lambda: store.rows("patterns.count")[0]["patterns"] >= 36)  # fmt: skip
+            port = running.service("dashboard")["port"]
+            address = f"http://127.0.0.1:{port}"
+            page.set_default_timeout(60_000)
+            page.goto(address + "/train")  # the first version: from nothing, the whole curriculum
+            page.wait_for_selector("button[data-act=start]")
+            page.click("#train-epochs >> text=5")
+            page.click("button[data-act=start]")
+            wait_for("version 1", 150, lambda: store.rows("model_versions.active"))
+
+            open_map(page, address)
+            held = lasso(page, 20)
+            type_label(page, "seen")
+            page.wait_for_function("Array.from(genlabMap.get().colours.index).some(i => i !== 65535)")
+            assert len(store.rows("labels.current")) == held
+
+            page.click(".gl-nav >> text=Train")
+            page.wait_for_selector("button[data-act=start]")
+            before = store.rows("model_versions.latest_training")[0]["job_id"]
+            page.click("#train-epochs >> text=2")
+            page.click("button[data-act=start]")
+
+            def second() -> dict | None:
+                job = store.rows("model_versions.latest_training")[0]
+                return job if job["job_id"] != before and job["finished_at"] else None
+
+            wait_for("the second training", 150, second)
+            epochs = store.rows("model_versions.epochs", job_id=second()["job_id"])
+            assert len(epochs) == 2
+            drawn = "document.querySelector('#train-curves .js-plotly-plot')._fullData[0].x.length"
+            page.wait_for_function(f"{drawn} === 2")
+            page.wait_for_selector("#train-versions >> text=v2")
+
+            page.click("#train-versions button[data-act=promote]")
+            page.wait_for_selector("#train-status >> text=Version 2 is in force")
+            assert store.rows("model_versions.active")[0]["version"] == 2
+            page.wait_for_selector("#foot >> text=v2")
+            page.click(".gl-nav >> text=Map")
+            page.wait_for_function(LOADED)
+            page.wait_for_function("document.getElementById('map-canvas').dataset.pointsUrl.includes('version=2')")
+            page.click(".gl-nav >> text=Train")
+            page.click("button[data-act=rollback]")
+            page.wait_for_selector("#train-status >> text=Back to version 1")
+            assert store.rows("model_versions.active")[0]["version"] == 1
+            page.wait_for_selector("#foot >> text=v1")
+    finally:
+        running.end()
