@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
@@ -61,8 +61,9 @@ def _until_safe(job: Job, work: Callable[[], Any]) -> Any:
     Thread(target=run, daemon=True, name=job.job_id).start()
     try:
         return future.result()
-    except (TerminationSignal, KeyboardInterrupt):
+    except (TerminationSignal, KeyboardInterrupt) as termination:
         job.stop()
-        with suppress(Exception):  # how the work ended matters less than that it was cancelled
-            future.result(_GRACE_SECONDS)
-        raise
+        try:
+            return future.result(_GRACE_SECONDS)  # past its last safe point: done after all
+        except Exception:  # how it ended matters less than that it was cancelled
+            raise termination from None

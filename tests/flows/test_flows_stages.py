@@ -2,19 +2,25 @@
 
 import importlib
 import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from desk import write_lines
 from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.exceptions import TerminationSignal
 
 from flows.ingest import find_source, read_source
 from flows.maintain import maintain, prune_backups
 from flows.runner import deployments
 from flows.score import score_new_patterns
+from flows.stage import run_stage
 from flows.train import retrain, train
-from genlab.config import load_settings
+from genlab.config import Settings, load_settings
 from genlab.errors import ConfigError
 from genlab.pipeline.jobs import Job, JobRefused
 from genlab.store import Store, connect
@@ -110,6 +116,58 @@ def test_a_dead_training_does_not_block_the_next(store: Store) -> None:
     )
     with Job(store, "train"):
         assert store.rows("jobs.get", job_id="killed")[0]["status"] == "failed"
+
+
+@contextmanager
+def termination_after(seconds: float) -> Iterator[None]:
+    """As Prefect does it: a signal whose handler raises in the main thread."""
+
+    def terminate(number: int, frame: object) -> None:
+        raise TerminationSignal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGALRM, terminate)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_terminated_stage_ends_at_its_next_safe_point(folder: Path) -> None:
+    steps: list[str] = []
+
+    def work(store: Store, settings: Settings, job: Job) -> None:
+        while True:
+            steps.append("write")
+            time.sleep(0.05)
+            steps.append("written")
+            job.raise_if_cancelled()
+
+    with termination_after(0.3), pytest.raises(TerminationSignal):
+        run_stage("embed", work)
+    assert len(steps) > 2
+    assert steps[-1] == "written"
+    with connect(folder) as store:
+        assert store.rows("jobs.list", limit=1)[0]["status"] == "cancelled"
+
+
+def test_a_stage_past_its_last_safe_point_is_done(folder: Path) -> None:
+    def work(store: Store, settings: Settings, job: Job) -> int:
+        time.sleep(0.6)
+        return 42
+
+    with termination_after(0.2):
+        assert run_stage("embed", work) == 42
+    with connect(folder) as store:
+        assert store.rows("jobs.list", limit=1)[0]["status"] == "done"
+
+
+def test_a_stage_cancelled_in_the_tables_makes_a_cancelled_run(folder: Path) -> None:
+    def work(store: Store, settings: Settings, job: Job) -> None:
+        store.write("jobs.cancel", job_id=job.job_id)
+        while True:
+            time.sleep(0.05)
+            job.raise_if_cancelled()
+
+    assert run_stage("embed", work).is_cancelled()
 
 
 def test_what_the_runner_serves_can_be_imported_anywhere(folder: Path) -> None:
