@@ -142,7 +142,9 @@ class Counting:
 def filled(store: Store, settings: Settings, folder: Path, count: int = 30) -> list[str]:
     path = folder / "texts.log"
     letters = "abcdefghijklmnopqrstuvwxyz"
-    texts = [f"{letters[i % 26]} failed in {letters[i // 26]}{letters[i % 7]}" for i in range(count)]
+    texts = [
+        f"{letters[i % 26]} failed in {letters[i // 26]}{letters[i % 7]}" for i in range(count)
+    ]
     path.write_text("\n".join(texts) + "\n")
     run(store, settings, path)
     return texts

@@ -1,0 +1,256 @@
+"""Labels on a real store: what they spread to, taken back, brought in and out."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from genlab.config import Settings
+from genlab.errors import InputError
+from genlab.pipeline.labels import (
+    export_labels,
+    give_label,
+    import_labels,
+    neutral,
+    plain,
+    propagate_labels,
+    take_back,
+)
+from genlab.pipeline.tables import matrix
+from genlab.store import Store
+
+
+def labelled_by_component(store: Store, count: int = 4) -> dict[str, str]:
+    """Pattern -> label: two patterns of each of the ``count`` largest components."""
+    table = store.read("assignments.of_version", version=1)
+    winner = matrix(table["components"])[:, 0]
+    given = {}
+    for name, c in zip("abcdefgh", np.argsort(-np.bincount(winner))[:count], strict=False):
+        for i in np.flatnonzero(winner == c)[:2]:
+            given[table["pattern_id"][int(i)].as_py()] = f"label {name}"
+    return given
+
+
+def give(store: Store, given: dict[str, str], annotator: str = "ann") -> None:
+    for label in sorted(set(given.values())):
+        give_label(store, [p for p, y in given.items() if y == label], label, "lasso", annotator)
+
+
+def current(store: Store) -> dict[str, str]:
+    return {row["pattern_id"]: row["label"] for row in store.rows("labels.current")}
+
+
+def test_a_label_spreads_as_responsibilities_times_tau(fitted: Store, quick: Settings) -> None:
+    """p(y|x) = sum_c r_c(x) tau[c, y], computed here densely from the stored rows alone."""
+    given = labelled_by_component(fitted)
+    give(fitted, given)
+    propagate_labels(fitted, quick.labelling)
+    table = fitted.read("assignments.of_version", version=1)
+    ids = table["pattern_id"].to_pylist()
+    names = sorted(set(given.values()))
+    r = np.zeros((len(ids), 16))
+    np.put_along_axis(r, matrix(table["components"]), matrix(table["responsibilities"]), axis=1)
+    counts = np.zeros((16, len(names)))
+    for i, pattern in enumerate(ids):
+        if pattern in given:
+            counts[:, names.index(given[pattern])] += r[i]
+    cell = quick.labelling.alpha0 / len(names)
+    tau = (counts + cell) / (counts + cell).sum(axis=1, keepdims=True)
+    p = r @ tau
+    label = np.array(names)[p.argmax(axis=1)]
+    reached = r @ counts.sum(axis=1) > 0
+    close = np.sort(p, axis=1)[:, -1] - np.sort(p, axis=1)[:, -2] < 1e-4
+    stored = table["label"].to_numpy(zero_copy_only=False)
+    assert (stored == label)[reached & ~close].all()
+    np.testing.assert_allclose(
+        table["s_ood"].to_numpy(), 1 - (r * tau.max(axis=1)).max(axis=1), atol=1e-5
+    )
+    evidence = (r * np.minimum(1, counts.sum(axis=1) / 0.2)).sum(axis=1)
+    np.testing.assert_allclose(table["evidence"].to_numpy(), evidence, atol=1e-4)
+    store_rows = fitted.rows("labels.label_store", version=1)
+    for row in store_rows:
+        s = counts[row["component"], names.index(row["label"])]
+        assert row["s"] == pytest.approx(s, abs=1e-5)
+    assert len(store_rows) == (counts > 0).sum()
+    verdicts = dict(zip(ids, table["verdict"].to_pylist(), strict=True))
+    assert {verdicts[p] for p in given} == {"known"}
+    assert set(verdicts.values()) <= {"known", "unnamed", "between", "novel"}
+
+
+def test_what_was_settled_is_counted_in_messages(fitted: Store, quick: Settings) -> None:
+    counts = {r["pattern_id"]: r["message_count"] for r in fitted.rows("patterns.all")}
+
+    def known() -> set[str]:
+        rows = fitted.rows("assignments.labelled", version=1)
+        return {row["pattern_id"] for row in rows if row["verdict"] == "known"}
+
+    assert known() == set()
+    give(fitted, labelled_by_component(fitted))
+    settled = propagate_labels(fitted, quick.labelling)[3]
+    first = known()
+    assert settled.settled_messages == settled.known_messages == sum(counts[p] for p in first)
+    assert settled.unsettled_messages == 0
+    assert propagate_labels(fitted, quick.labelling)[3].changed == 0
+    take_back(fitted, "ann")
+    settled = propagate_labels(fitted, quick.labelling)[3]
+    second = known()
+    assert settled.unsettled_messages == sum(counts[p] for p in first - second) > 0
+    assert settled.settled_messages == sum(counts[p] for p in second - first)
+
+
+def test_undo_and_redo_bring_back_exactly_what_was(fitted: Store, quick: Settings) -> None:
+    def table() -> list[dict]:
+        propagate_labels(fitted, quick.labelling)
+        return fitted.rows("assignments.labelled", version=1)
+
+    first, second = sorted(labelled_by_component(fitted, 2))[:2]
+    for name in ("one", "two", "three", None):  # the labels exist all the while: Y stays 3
+        give_label(fitted, [first], name, "key", "zoe")
+    empty = table()
+    give_label(fitted, [first], "one", "key", "ann")
+    one = table()
+    give_label(fitted, [first, second], "two", "key", "ann")
+    two = table()
+    give_label(fitted, [second], None, "key", "ann")
+    assert current(fitted) == {first: "two"}
+    taken = take_back(fitted, "ann")
+    assert taken is not None
+    assert taken["patterns"] == 1
+    assert table() == two
+    assert take_back(fitted, "bob") is None
+    take_back(fitted, "ann")
+    assert table() == one
+    take_back(fitted, "ann")
+    assert current(fitted) == {}
+    assert table() == empty
+    assert take_back(fitted, "ann") is None
+    take_back(fitted, "ann", "redo")
+    assert table() == one
+    take_back(fitted, "ann", "redo")
+    assert table() == two
+    give_label(fitted, [first], "three", "key", "ann")  # a new gesture: nothing to redo
+    assert take_back(fitted, "ann", "redo") is None
+
+
+def test_a_late_propagation_that_saw_less_changes_nothing(fitted: Store, quick: Settings) -> None:
+    pattern = sorted(labelled_by_component(fitted))[0]
+    give_label(fitted, [pattern], "old", "key", "ann")
+    propagate_labels(fitted, quick.labelling)
+    seq = fitted.rows("labels.seq")[0]["seq"]
+    row = next(
+        r for r in fitted.rows("assignments.labelled", version=1) if r["pattern_id"] == pattern
+    )
+    stale = pa.Table.from_pylist([{**row, "label": "stale", "confidence": 0.25}])
+    for seen in (seq - 1, 0):
+        fitted.write("assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seen)
+        assert row in fitted.rows("assignments.labelled", version=1)
+    fitted.write("assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seq)
+    assert {**row, "label": "stale", "confidence": 0.25} in fitted.rows(
+        "assignments.labelled", version=1
+    )
+
+
+HOSTILE = [
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2",
+    "@sum(a)",
+    "'=quoted already",
+    "''-twice",
+    "it's plain",
+    'commas, "quotes" and ; more',
+    "<script>alert(1)</script>",
+    "Ünïcode — 漢字 🙂",
+]
+
+
+@pytest.mark.parametrize("cell", [*HOSTILE, "", "'", "\t=x", "\r", "plain", "'plain"])
+def test_neutral_is_undone_and_never_a_formula(cell: str) -> None:
+    assert plain(neutral(cell)) == cell
+    assert neutral(cell)[:1] not in set("=+-@\t\r")
+
+
+def test_export_and_import_are_inverse(fitted: Store, quick: Settings, tmp_path: Path) -> None:
+    patterns = [row["pattern_id"] for row in fitted.rows("patterns.all")][: len(HOSTILE)]
+    given = dict(zip(patterns, HOSTILE, strict=True))
+    for i, (pattern, label) in enumerate(given.items()):
+        give_label(fitted, [pattern], label, "key", ["ann", "=bob"][i % 2])
+    who = {r["pattern_id"]: r["annotator"] for r in fitted.rows("labels.current")}
+    path = tmp_path / "labels.csv"
+    assert export_labels(fitted, path) == len(given)
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in set("=+-@\t\r")]
+    fitted.write("labels.append", **_clearing(patterns))
+    assert current(fitted) == {}
+    done = import_labels(fitted, path, "importer")
+    assert (done.rows, done.labelled_patterns, done.unmatched) == (len(given), len(given), [])
+    assert current(fitted) == given
+    assert {r["pattern_id"]: r["annotator"] for r in fitted.rows("labels.current")} == who
+    again = tmp_path / "again.csv"
+    export_labels(fitted, again)
+    assert sorted(again.read_text().splitlines()) == sorted(path.read_text().splitlines())
+
+
+def _clearing(patterns: list[str]) -> dict:
+    events = pa.table(
+        {
+            "event_id": [f"clear-{p}" for p in patterns],
+            "pattern_id": patterns,
+            "label": pa.array([None] * len(patterns), pa.string()),
+            "created_at": pa.array([None] * len(patterns), pa.timestamp("us")),
+        }
+    )
+    return {"inputs": {"in_events": events}, "group_id": "all", "how": "key", "annotator": "x"}
+
+
+def test_import_finds_patterns_by_id_text_and_canonical_text(fitted: Store, tmp_path: Path) -> None:
+    patterns = fitted.rows("patterns.all")[:2]
+    message = fitted.rows("messages.of_pattern", pattern_id=patterns[0]["pattern_id"], limit=1)[0]
+    by_id, by_text = tmp_path / "ids.csv", tmp_path / "texts.csv"
+    by_id.write_text(f"message_id,label,at\n{message['message_id']},x,2026-01-02T03:04:05+02:00\n")
+    assert import_labels(fitted, by_id, "ann").labelled_patterns == 1
+    row = fitted.rows("labels.current")[0]
+    assert row["labelled_at"].isoformat() == "2026-01-02T01:04:05"
+    with by_text.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ["text", "label"],
+                [message["text"], "y"],
+                [patterns[1]["canonical_text"], "z"],
+                ["no such message", "z"],
+            ]
+        )
+    done = import_labels(fitted, by_text, "ann")
+    assert done.unmatched == ["no such message"]
+    assert current(fitted) == {patterns[0]["pattern_id"]: "y", patterns[1]["pattern_id"]: "z"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"id,name\n1,x\n", "expected message_id"),
+        (b"text,label\nx,\n", "line 2: the label is empty"),
+        (b"text,label\nx\n", "line 2: the label is empty"),
+        (b"text,label\n\xff\xfe,x\n", "not a CSV file in UTF-8"),
+        (b"", "expected message_id"),
+    ],
+)
+def test_what_cannot_be_imported_is_named(
+    fitted: Store, tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        import_labels(fitted, path, "ann")
+    assert current(fitted) == {}
+
+
+@pytest.mark.parametrize("label", ["", "  ", "two\nlines", "x" * 121, "tab\tinside"])
+def test_labels_are_one_short_line(fitted: Store, label: str) -> None:
+    pattern = fitted.rows("patterns.all")[0]["pattern_id"]
+    with pytest.raises(InputError, match="1 to 120 characters"):
+        give_label(fitted, [pattern], label, "key", "ann")
+    assert current(fitted) == {}
