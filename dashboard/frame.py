@@ -91,6 +91,8 @@ def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
         State(ids.DATA_KEY, "data"),
         State(ids.OWNER_UP, "data"),
         State(ids.TICK, "interval"),
+        # A look that takes long (no owner) must not be overtaken by the next: its answer would drop.
+        running=[(Output(ids.TICK, "disabled"), True, False)],
     )
     def tick(_: int | None, key: dict | None, up: bool, interval: int) -> tuple[Any, Any, Any, Any]:
         try:
@@ -99,6 +101,8 @@ def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
             down = [html.Span("the owner is down, retrying", className="gl-pill gl-pill-novel")]
             return down, no_update, False if up else no_update, no_update
         pace = FAST if running else SLOW
+        if not up:
+            set_props(ids.PROBLEM, {"children": []})
         return (
             children,
             now if now != key else no_update,
