@@ -31,6 +31,6 @@ def create_app(workspace: Workspace, settings: Settings, store: Store | None = N
     frame.register(app, desk, PAGES)
     for page in PAGES:
         page.register(app, desk)
-    # Dash finishes its set-up during the first request; a second one beside it would find no scripts.
+    # Dash finishes its set-up during the first request: one beside it would find no scripts.
     app.server.test_client().get("/")
     return app

@@ -50,7 +50,9 @@ def layout(pages: list[ModuleType]) -> Any:
             ),
             html.Div(id=ids.PAGE, style={"display": "contents"}),
             html.Footer(
-                id=ids.FOOT, className="gl-foot", **{"data-genlab-events": ids.FOOT_EVENT}
+                id=ids.FOOT,
+                className="gl-foot",
+                **parts.attributes({"data-genlab-events": ids.FOOT_EVENT}),
             ),
             html.Div(id=ids.PROBLEM, className="gl-toast gl-note-alarm", role="alert"),
             _help(),
@@ -80,7 +82,9 @@ def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
         try:
             return page.layout(desk, search or ""), nav
         except StoreUnavailable as error:
-            return _main(parts.empty("The owner of the workspace is down, retrying.", str(error))), nav
+            return _main(
+                parts.empty("The owner of the workspace is down, retrying.", str(error))
+            ), nav
 
     @app.callback(
         Output(ids.FOOT, "children"),
@@ -91,7 +95,7 @@ def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
         State(ids.DATA_KEY, "data"),
         State(ids.OWNER_UP, "data"),
         State(ids.TICK, "interval"),
-        # A look that takes long (no owner) must not be overtaken by the next: its answer would drop.
+        # A look that takes long (no owner) must not be overtaken: its answer would be dropped.
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
     def tick(_: int | None, key: dict | None, up: bool, interval: int) -> tuple[Any, Any, Any, Any]:
@@ -153,7 +157,10 @@ def on_error(error: Exception) -> None:
         said = f"{type(error).__name__}: {error} (the details are in the dashboard's log)"
 
     close = html.Button(
-        "×", className="gl-toast-close", type="button", **{"data-dismiss-problem": "1"}
+        "×",
+        className="gl-toast-close",
+        type="button",
+        **parts.attributes({"data-dismiss-problem": "1"}),
     )
     set_props(ids.PROBLEM, {"children": [html.Span(said), close]})
 
@@ -225,7 +232,7 @@ def foot(desk: Desk) -> tuple[list[Any], dict[str, int], bool]:
             [html.Kbd("?"), "help"],
             className="gl-button gl-button-quiet",
             type="button",
-            **{"data-open-help": "1"},
+            **parts.attributes({"data-open-help": "1"}),
         )
     )
     return told, key, bool(jobs)
@@ -240,7 +247,7 @@ def _links(pages: list[ModuleType], path: str) -> list[Any]:
             ],
             href=page.PATH,
             title=page.NAME,
-            className="gl-nav-link" + (" active" if page.PATH == path else ""),
+            className="gl-nav-link" + (" active" if path == page.PATH else ""),
         )
         for page in pages
     ]
@@ -272,12 +279,15 @@ def _help() -> Any:
                     className="gl-definition",
                 ),
                 html.Button(
-                    "close", className="gl-button", type="button", **{"data-close-help": "1"}
+                    "close",
+                    className="gl-button",
+                    type="button",
+                    **parts.attributes({"data-close-help": "1"}),
                 ),
             ],
             className="gl-dialog gl-stack",
             role="dialog",
-            **{"aria-label": "Keys"},
+            **parts.attributes({"aria-label": "Keys"}),
         ),
         id=ids.HELP,
         className="gl-overlay",

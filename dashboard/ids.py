@@ -1,5 +1,7 @@
 """Every component id of the dashboard, once."""
 
+from typing import Any
+
 # The frame
 LOCATION = "location"
 PAGE = "page"
@@ -76,6 +78,6 @@ OVERVIEW_BODY = "overview-body"
 OVERVIEW_TICK = "overview-tick"
 
 
-def weight(name: str) -> dict[str, str]:
-    """The slider of one loss weight."""
+def weight(name: Any) -> dict[str, Any]:
+    """The slider of one loss weight; ``dash.ALL`` for every one."""
     return {"type": "train-weight", "name": name}

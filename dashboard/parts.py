@@ -4,11 +4,21 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 
 from dashboard.figures.palette import LABEL_COLOURS
 
 Children = Any
+
+
+def attributes(given: dict[str, Any]) -> dict[str, Any]:
+    """data-* and aria-* attributes as keywords: their names are no Python identifiers."""
+    return given
+
+
+def listens(store: str) -> dict[str, Any]:
+    """Clicks inside and keys anywhere go to this dcc.Store (assets/events.js, keys.js)."""
+    return {"data-genlab-events": store, "data-genlab-keys": store}
 
 
 def number(value: float | None) -> str:
@@ -87,7 +97,9 @@ def button(
 ) -> Children:
     """A button that posts {act, value} to its page's event store (assets/events.js)."""
     children = [caption] if not key else [html.Kbd(key), caption]
-    data = {"data-act": act} | ({} if value is None else {"data-value": str(value)})
+    data: dict[str, Any] = {"data-act": act}
+    if value is not None:
+        data["data-value"] = str(value)
     return html.Button(
         children,
         className=f"gl-button {style}".strip(),
@@ -102,7 +114,7 @@ def table(
     head: Sequence[Children], rows: Iterable[Sequence[Children]], numeric: Sequence[int] = ()
 ) -> Children:
     """A plain table; ``numeric``: columns set flush right."""
-    styles = {column: "gl-num" for column in numeric}
+    styles = dict.fromkeys(numeric, "gl-num")
     return html.Table(
         [
             html.Thead(
@@ -132,8 +144,7 @@ def stat(caption: str, value: str, note: Children = "", href: str | None = None)
         html.Span(note, className="gl-stat-note"),
     ]
     inner = html.Div(body, className="gl-card gl-stat")
-    from_link = {"className": "gl-stat-link", "href": href, "data-link": "1"}
-    return inner if href is None else html.A(inner, **from_link)
+    return inner if href is None else dcc.Link(inner, href=href, className="gl-stat-link")
 
 
 def empty(said: str, command: str = "") -> Children:
@@ -151,7 +162,7 @@ def progress(done: float, total: float | None) -> Children:
         html.Div(style={"width": f"{100 * share:.1f}%"}),
         className="gl-progress",
         role="progressbar",
-        **{"aria-valuenow": f"{100 * share:.0f}"},
+        **attributes({"aria-valuenow": f"{100 * share:.0f}"}),
     )
 
 

@@ -96,7 +96,9 @@ class Desk:
             held = self._view
             if held is None or held.assigned is not assigned or held.labels.seq != seq:
                 labels = load_labels(store, assigned)
-                held = View(row, assigned, labels, spread(assigned, labels, self.settings.labelling))
+                held = View(
+                    row, assigned, labels, spread(assigned, labels, self.settings.labelling)
+                )
                 self._view = held
             elif held.row != row:
                 held = self._view = held._replace(row=row)

@@ -3,6 +3,7 @@
 Prefect is imported inside the functions: it takes more than a second, and most pages need it not.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,9 @@ def start(deployment: str, parameters: dict[str, Any] | None = None) -> str:
     name = deployment if "/" in deployment else f"{deployment}/{deployment}"
     with _server(f"start {deployment}"):
         try:
-            run: Any = run_deployment(name, parameters=parameters or {}, timeout=0, as_subflow=False)
+            run: Any = run_deployment(
+                name, parameters=parameters or {}, timeout=0, as_subflow=False
+            )
         except ObjectNotFound:
             raise GenlabError(
                 f"cannot start {deployment}: no deployment {name!r}; does the flow runner run? "
@@ -54,6 +57,9 @@ def cancel(flow_run_id: str) -> None:
 
 @contextmanager
 def _server(what: str) -> Iterator[None]:
+    if not os.environ.get("PREFECT_API_URL"):  # Prefect would start a server of its own
+        raise GenlabError(f"cannot {what}: flows run under `genlab up`, which is not running")
+
     import httpx
     from prefect.exceptions import PrefectException
 

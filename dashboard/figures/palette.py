@@ -7,7 +7,7 @@ search that maximised the smallest CIELAB distance under normal vision, protanop
 surface; tests/dashboard/test_palette.py repeats the measurement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 LABEL_COLOURS: tuple[str, ...] = (
     "#2e6a9f",  # blue
@@ -51,6 +51,6 @@ def label_colours(count: int) -> list[str]:
     return [LABEL_COLOURS[k % len(LABEL_COLOURS)] for k in range(count)]
 
 
-def component_colours(identities: Sequence[int]) -> list[str]:
+def component_colours(identities: Iterable[int]) -> list[str]:
     """A steady colour per component identity: neighbours in number get different hues."""
     return [LABEL_COLOURS[(int(k) * 5) % len(LABEL_COLOURS)] for k in identities]

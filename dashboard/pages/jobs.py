@@ -33,7 +33,7 @@ def layout(desk: Desk, search: str) -> Any:
             html.Section(jobs_table(latest(desk)), id=ids.JOBS_TABLE, className="gl-card"),
         ],
         className="gl-main gl-stack",
-        **{"data-genlab-events": ids.JOBS_EVENT},
+        **parts.attributes({"data-genlab-events": ids.JOBS_EVENT}),
     )
 
 

@@ -49,14 +49,16 @@ def layout(desk: Desk, search: str) -> Any:
     )  # fmt: skip
     canvas = html.Div(
         id=ids.MAP_CANVAS,
-        **{
-            "data-genlab-map": "1",
-            "data-points-url": points_url(key),
-            "data-colours-url": colours_url(key, "predicted", "", "", ""),
-            "data-selection-store": ids.MAP_SELECTION,
-            "data-select": select,
-            "data-empty": f"Nothing to draw yet: run  {command}",
-        },
+        **parts.attributes(
+            {
+                "data-genlab-map": "1",
+                "data-points-url": points_url(key),
+                "data-colours-url": colours_url(key, "predicted", "", "", ""),
+                "data-selection-store": ids.MAP_SELECTION,
+                "data-select": select,
+                "data-empty": f"Nothing to draw yet: run  {command}",
+            }
+        ),
     )
     return html.Div(
         [
@@ -67,7 +69,7 @@ def layout(desk: Desk, search: str) -> Any:
             map_panel.layout(),
         ],
         style={"display": "contents"},
-        **{"data-genlab-events": ids.MAP_EVENT, "data-genlab-keys": ids.MAP_EVENT},
+        **parts.listens(ids.MAP_EVENT),
     )
 
 
@@ -163,7 +165,9 @@ def register(app: Dash, desk: Desk) -> None:
         asked: list[str], who: str, verdict: str, source: str, query: str | None,
     ) -> tuple[Any, Any, Any, Any, Any]:  # fmt: skip
         view = desk.view()
-        act, value, by_key = read_event(ctx.triggered_id == ids.MAP_NEW_LABEL, event, typed, view, selection)
+        act, value, by_key = read_event(
+            ctx.triggered_id == ids.MAP_NEW_LABEL, event, typed, view, selection
+        )
         if act in ("label", "clear", "accept"):
             if not selection["ids"]:
                 return note("Select something first."), *[no_update] * 4
@@ -186,7 +190,13 @@ def register(app: Dash, desk: Desk) -> None:
             row, would, reason, asked = chosen
             pattern = view.assigned.pattern_ids[row]
             said = note(f"Would settle about {would:,.0f} messages: {reason}.")
-            return said, no_update, pick([pattern], "suggestion", len(asked), pattern), asked, no_update
+            return (
+                said,
+                no_update,
+                pick([pattern], "suggestion", len(asked), pattern),
+                asked,
+                no_update,
+            )
         rows, kind = rows_for(desk, view, act, value, selection, verdict, source, query or "")
         chosen_ids = [str(view.assigned.pattern_ids[row]) for row in rows]
         serial = (event or {}).get("n", 0)
@@ -253,7 +263,7 @@ def questions(view: View) -> list[Any]:
 
 
 def next_question(view: View, asked: list[str]) -> tuple[int, float, str, list[str]] | None:
-    """The best question not asked yet (row, messages, reason, asked with it); then from the start."""
+    """The best question not asked yet: (row, messages, reason, asked); then from the start."""
     found = questions(view)
     if not found:
         return None
@@ -279,7 +289,7 @@ def settled_note(label: str | None, patterns: int, settled: Settled) -> Any:
     """What a labelling did, in messages."""
     did = f"“{label}”" if label else "Cleared"
     head = f"{did}: {parts.plural(patterns, 'pattern')}, "
-    body = [html.B(f"settled {settled.settled_messages:,} messages")]
+    body: list[Any] = [html.B(f"settled {settled.settled_messages:,} messages")]
     if settled.unsettled_messages:
         body.append(f", unsettled {settled.unsettled_messages:,}")
     tail = html.Span([" ", html.Kbd("u"), " undo"], className="gl-hint")

@@ -73,14 +73,14 @@ def nothing(view: View, questions: Sequence[Any]) -> list[Any]:
             ],
             className="gl-question",
             type="button",
-            **{"data-act": "select", "data-value": str(view.assigned.pattern_ids[q.index])},
+            **parts.attributes(
+                {"data-act": "select", "data-value": str(view.assigned.pattern_ids[q.index])}
+            ),
         )
         for q in questions[:6]
     ]
     head = html.H2("Nothing selected")
-    hint = html.P(
-        "Drag a lasso, click a point, or take the next question.", className="gl-hint"
-    )
+    hint = html.P("Drag a lasso, click a point, or take the next question.", className="gl-hint")
     if not rows:
         done = f"All {parts.number(counts[known].sum())} messages are known."
         return [head, hint, html.P(done, className="gl-note")]
@@ -122,7 +122,7 @@ def head(view: View, chosen: Selected) -> list[Any]:
                 html.B(parts.plural(len(chosen.rows), "pattern")),
                 html.Span(" · "),
                 html.B(parts.plural(chosen.messages, "message")),
-                *([html.Span(f" · {chosen.unsettled:,} open", className="gl-hint")] if several else []),
+                html.Span(f" · {chosen.unsettled:,} open" if several else "", className="gl-hint"),
             ],
             className="gl-counts",
         ),
@@ -152,7 +152,7 @@ def labels(view: View, chosen: Selected) -> list[Any]:
                 className="gl-button gl-label-button"
                 + (" gl-suggested" if name == chosen.suggested else ""),
                 type="button",
-                **{"data-act": "label", "data-value": name},
+                **parts.attributes({"data-act": "label", "data-value": name}),
             )
         )
     if chosen.given:
@@ -168,7 +168,9 @@ def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
     if tab == "history":
         return _history(desk.store.rows("labels.history", pattern_id=pattern_id, limit=_EVENTS))
     if tab == "messages":
-        return _messages(desk.store.rows("messages.of_pattern", pattern_id=pattern_id, limit=_MESSAGES))
+        return _messages(
+            desk.store.rows("messages.of_pattern", pattern_id=pattern_id, limit=_MESSAGES)
+        )
     return neighbours(desk, view, pattern_id, _NEIGHBOURS)
 
 
@@ -183,7 +185,9 @@ def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bo
     )
     if not rows:
         return html.P(
-            "No labelled pattern to compare with yet." if labelled else "No neighbours are embedded.",
+            "No labelled pattern to compare with yet."
+            if labelled
+            else "No neighbours are embedded.",
             className="gl-hint",
         )
     colours = dict(zip(view.labels.names, view.labels.colours, strict=True))
@@ -203,7 +207,7 @@ def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bo
                 ],
                 className="gl-neighbour",
                 type="button",
-                **{"data-act": "select", "data-value": row["pattern_id"]},
+                **parts.attributes({"data-act": "select", "data-value": row["pattern_id"]}),
             )
             for row in rows
         ],

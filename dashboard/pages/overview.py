@@ -16,7 +16,7 @@ PATH, NAME = "/", "Overview"
 _BUCKETS = (60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800)  # seconds
 _BARS = 60  # at most about as many per figure
 _REFUSED, _JOBS = 20, 6
-_GRAPH = {"displayModeBar": False, "responsive": True}
+_GRAPH: Any = {"displayModeBar": False, "responsive": True}
 
 
 def layout(desk: Desk, search: str) -> Any:
@@ -112,6 +112,7 @@ def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
         return [*stats, parts.stat("known", "–", "no model in force yet", "/train")]
     verdict, counts = view.spread.verdict, view.assigned.message_counts
     known = verdict == "known"
+    share = float(counts[known].sum() / max(counts.sum(), 1))
     unscored = totals["patterns"] - len(verdict)
     note = f"{int(known.sum()):,} of {len(verdict):,} patterns"
     if unscored:
@@ -122,8 +123,7 @@ def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
     labelled = int((view.labels.given >= 0).sum())
     return [
         *stats,
-        parts.stat("messages known", parts.percent(counts[known].sum() / max(counts.sum(), 1)), note,
-                   "/review"),
+        parts.stat("messages known", parts.percent(share), note, "/review"),
         parts.stat("unknown patterns", parts.number(int((~known).sum())), by_kind, "/unknowns"),
         parts.stat("labelled by people", parts.plural(labelled, "pattern"),
                    f"{len(view.labels.names):,} labels", "/map"),
@@ -140,7 +140,9 @@ def _labels(desk: Desk) -> Any:
         view = desk.view()
         known = view.spread.verdict == "known"
         for y, name in enumerate(view.labels.names):
-            reached[name] = int(view.assigned.message_counts[known & (view.spread.label == y)].sum())
+            reached[name] = int(
+                view.assigned.message_counts[known & (view.spread.label == y)].sum()
+            )
     except NotReady:
         pass
     rows.sort(key=lambda row: -reached.get(row["name"], 0))
@@ -191,7 +193,9 @@ def _sources(desk: Desk) -> Any:
 def _quarantine(desk: Desk, count: int) -> Any:
     title = f"Quarantine: {parts.plural(count, 'line')} refused"
     if not count:
-        return parts.card(title, html.P("Everything that came in became a message.", className="gl-hint"))
+        return parts.card(
+            title, html.P("Everything that came in became a message.", className="gl-hint")
+        )
     rows = desk.store.rows("messages.quarantine_list", limit=_REFUSED)
     return parts.card(
         title,

@@ -27,7 +27,7 @@ ORDERS = {
 PRECISIONS = ("0.9", "0.95", "0.98", "0.99")
 ROWS = 15  # of one page of the table
 _BINS = 20
-_GRAPH = {"displayModeBar": False, "responsive": True}
+_GRAPH: Any = {"displayModeBar": False, "responsive": True}
 
 
 class Offer(NamedTuple):
@@ -73,7 +73,7 @@ def layout(desk: Desk, search: str) -> Any:
             parts.card(
                 "Is it as sure as it should be?",
                 html.P(
-                    "Each label predicted without itself: a point on the diagonal keeps its promise.",
+                    "Labels predicted without themselves; on the diagonal the promise is kept.",
                     className="gl-hint",
                 ),
                 dcc.Graph(id=ids.REVIEW_FIGURE, className="gl-figure", config=_GRAPH),
@@ -113,7 +113,7 @@ def layout(desk: Desk, search: str) -> Any:
             ),
         ],
         style={"display": "contents"},
-        **{"data-genlab-events": ids.REVIEW_EVENT, "data-genlab-keys": ids.REVIEW_EVENT},
+        **parts.listens(ids.REVIEW_EVENT),
     )  # fmt: skip
 
 
@@ -149,9 +149,7 @@ def register(app: Dash, desk: Desk) -> None:
         panel = [
             *map_panel.head(view, chosen),
             html.Div(map_panel.labels(view, chosen), className="gl-label-list"),
-            dcc.Link(
-                "show on the map", href=f"/map?pattern={view.assigned.pattern_ids[rows[at]]}"
-            ),
+            dcc.Link("show on the map", href=f"/map?pattern={view.assigned.pattern_ids[rows[at]]}"),
         ]
         return table(view, rows, at), panel, parts.options(names)
 
@@ -268,7 +266,7 @@ def predictions(view: View, order: str, label: str) -> np.ndarray:
 
 
 def checked(view: View, alpha0: float) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence and correctness (M,) of labelled patterns, each predicted without its own label."""
+    """Confidence and correctness (M,) of labelled patterns, each without its own label."""
     names = view.labels.names
     fitted = cross_fit(
         view.assigned.responsibilities,
@@ -282,9 +280,7 @@ def checked(view: View, alpha0: float) -> tuple[np.ndarray, np.ndarray]:
     return tempered.max(axis=1).clip(0, 1), tempered.argmax(axis=1) == fitted.labels
 
 
-def offer(
-    view: View, confidence: np.ndarray, correct: np.ndarray, precision: float
-) -> Offer:
+def offer(view: View, confidence: np.ndarray, correct: np.ndarray, precision: float) -> Offer:
     """Predictions that may be accepted together.
 
     Only known patterns: the promise was checked on labelled ones, and says nothing about patterns
@@ -361,8 +357,8 @@ def table(view: View, rows: np.ndarray, at: int) -> Any:
                 html.Td(parts.pill(str(spread.verdict[row]))),
             ],
             className="gl-review-row",
-            **{"data-act": "row", "data-value": str(first + k),
-               "aria-selected": "true" if first + k == at else "false"},
+            **parts.attributes({"data-act": "row", "data-value": str(first + k),
+               "aria-selected": "true" if first + k == at else "false"}),
         )
         for k, row in enumerate(shown)
     ]  # fmt: skip

@@ -110,7 +110,7 @@ def layout(desk: Desk, search: str) -> Any:
             ),
         ],
         className="gl-main gl-stack",
-        **{"data-genlab-events": ids.TRAIN_EVENT},
+        **parts.attributes({"data-genlab-events": ids.TRAIN_EVENT}),
     )  # fmt: skip
 
 
@@ -142,9 +142,7 @@ def register(app: Dash, desk: Desk) -> None:
             given = desk.settings.weights
             return *[no_update] * 4, [getattr(given, each["name"]) for each in names]
         if act == "start":
-            weights = {
-                each["name"]: float(v) for each, v in zip(names, values, strict=True)
-            }
+            weights = {each["name"]: float(v) for each, v in zip(names, values, strict=True)}
             ordinary = prior == desk.settings.model.prior
             name, parameters = request(mode, int(epochs), prior, weights, ordinary)
             trigger.start(name, parameters)
@@ -186,7 +184,7 @@ def register(app: Dash, desk: Desk) -> None:
             return *[no_update] * 2, no_update, *[no_update] * 5
         moved = now["epochs"] != seen["epochs"] or now["job"] != seen["job"]
         curve = loss_curves(epochs) if moved else no_update
-        over = [no_update] * 4
+        over: list[Any] = [no_update] * 4
         if now["status"] != seen["status"]:
             versions = desk.store.rows("model_versions.list")
             newest = str(versions[0]["version"]) if versions else None
@@ -314,7 +312,8 @@ def _slider(name: str, value: float, caption: str, what: str, most: float) -> An
     field = ids.weight(name)
     return html.Div(
         [
-            html.Div([html.B(caption), html.Span(what, className="gl-hint")], className="gl-between"),
+            html.Div([html.B(caption), html.Span(what, className="gl-hint")],
+                     className="gl-between"),
             dcc.Slider(id=field, min=0, max=max(most, value), step=0.05, value=value, marks=None,
                        tooltip={"placement": "bottom", "always_visible": False}),
         ],
@@ -331,9 +330,7 @@ def _note(said: str) -> Any:
 
 
 def _numbers(versions: list[dict[str, Any]]) -> list[dict[str, str]]:
-    return parts.options(
-        (str(v["version"]), f"v{v['version']} {v['status']}") for v in versions
-    )
+    return parts.options((str(v["version"]), f"v{v['version']} {v['status']}") for v in versions)
 
 
 def _active(versions: list[dict[str, Any]]) -> str | None:

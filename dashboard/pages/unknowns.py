@@ -77,7 +77,7 @@ def layout(desk: Desk, search: str) -> Any:
             ),
         ],
         style={"display": "contents"},
-        **{"data-genlab-events": ids.UNKNOWNS_EVENT, "data-genlab-keys": ids.UNKNOWNS_EVENT},
+        **parts.listens(ids.UNKNOWNS_EVENT),
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def register(app: Dash, desk: Desk) -> None:
         else:
             raise PreventUpdate
         if act == "choose":
-            return value.split(","), no_update, no_update, no_update
+            return (value or "").split(","), no_update, no_update, no_update
         if act == "undo":
             taken = desk.take_back(who)
             if taken is None:
@@ -147,7 +147,7 @@ def register(app: Dash, desk: Desk) -> None:
         if act == "label" and value and chosen:
             view, settled = desk.label(chosen, value, "click", who)
             return [], settled_note(value, len(chosen), settled), view.key, ""
-        if act == "state" and chosen:
+        if act == "state" and value and chosen:
             name, until = decision(value, datetime.now(UTC).replace(tzinfo=None))
             desk.store.write(
                 "review.set_state",
@@ -279,14 +279,14 @@ def _panel(desk: Desk, rows: Sequence[dict[str, Any]], chosen: Sequence[str]) ->
             html.Div([parts.pill(row["verdict"]), html.Span(why(row), className="gl-hint")],
                      className="gl-row"),
             parts.text(row["sample_text"]),
-            *([html.Div(f"and {len(of_chosen) - 1:,} more", className="gl-hint")] if several else []),
+            html.Div(f"and {len(of_chosen) - 1:,} more" if several else "", className="gl-hint"),
             html.Dl(
                 [
                     html.Dt("first seen"), html.Dd(parts.ago(row["first_seen"])),
                     html.Dt("last seen"), html.Dd(parts.ago(row["last_seen"])),
                     html.Dt("severity"), html.Dd(row["severity"] or "–"),
                     html.Dt("devices"),
-                    html.Dd(", ".join(f"{d['device']} ({d['messages']:,})" for d in devices) or "–"),
+                    html.Dd(", ".join(f"{d['device']} ({d['messages']})" for d in devices) or "–"),
                     html.Dt("state"), html.Dd(row["state"]),
                 ],
                 className="gl-definition",
