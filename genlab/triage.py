@@ -204,7 +204,12 @@ class Triage:
                 f"{source} holds no Triage ({error}): expected a folder that save() wrote"
             ) from None
         triage._state = load_checkpoint(source / _MODEL)[0]
-        triage._rescore()
+        try:
+            triage._rescore()
+        except InputError as error:
+            raise CheckpointError(
+                f"{source}: model, data and labels do not fit each other ({error}); save it again"
+            ) from None
         return triage
 
     def _parameters(self) -> dict[str, Any]:
