@@ -11,7 +11,7 @@ from dashboard import ids, parts
 from dashboard.selection import Selected, component_of, key_of_label, winners
 from dashboard.state import Desk, View
 
-_SHOWN_TEXTS = 3
+_SHOWN_TEXTS, _SHOWN_GIVEN = 3, 4
 _NEIGHBOURS, _MESSAGES, _EVENTS = 8, 20, 20
 
 
@@ -112,8 +112,10 @@ def head(view: View, chosen: Selected) -> list[Any]:
         ]
     given = [
         html.Span([parts.label(name, colours[name]), f" {count:,}"], className="gl-given")
-        for name, count in chosen.given.items()
+        for name, count in sorted(chosen.given.items(), key=lambda item: -item[1])[:_SHOWN_GIVEN]
     ]
+    if len(chosen.given) > _SHOWN_GIVEN:
+        given.append(html.Span(f"and {len(chosen.given) - _SHOWN_GIVEN} more", className="gl-hint"))
     several = len(chosen.rows) > 1
     pills = [parts.pill(v, f"{n:,}" if several else "") for v, n in chosen.verdicts.items()]
     return [

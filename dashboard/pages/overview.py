@@ -125,8 +125,8 @@ def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
         *stats,
         parts.stat("messages known", parts.percent(share), note, "/review"),
         parts.stat("unknown patterns", parts.number(int((~known).sum())), by_kind, "/unknowns"),
-        parts.stat("labelled by people", parts.plural(labelled, "pattern"),
-                   f"{len(view.labels.names):,} labels", "/map"),
+        parts.stat("labelled patterns", parts.number(labelled),
+                   f"by people, under {parts.plural(len(view.labels.names), 'label')}", "/map"),
     ]  # fmt: skip
 
 

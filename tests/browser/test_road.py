@@ -269,8 +269,7 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
         with running.connect() as store:
             wait_for("the scheduled ingest", 90,
                      lambda: store.rows("patterns.count")[0]["patterns"] >= 36)  # fmt: skip
-            port = running.service("dashboard")["port"]
-            address = f"http://127.0.0.1:{port}"
+            address = running.service("dashboard")["address"]
             page.set_default_timeout(60_000)
             page.goto(address + "/train")  # the first version: from nothing, the whole curriculum
             page.wait_for_selector("button[data-act=start]")
