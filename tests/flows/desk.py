@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,7 +90,8 @@ class RunningDesk:
                 [sys.executable, "-c", _UP, str(self.workspace.folder)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")},
+                env={k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+                | {"GENLAB_HOME": str(self.workspace.folder)},
             )
 
     def service(self, name: str) -> dict[str, Any]:
@@ -119,5 +121,7 @@ class RunningDesk:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for pid in processes_of(self.workspace):
-            os.kill(pid, signal.SIGKILL)
+        while left := processes_of(self.workspace):
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,5 @@
 """Everything running for real: schedules, one training at a time, cancelling, restarts, the end."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -25,16 +24,22 @@ LINES = 300
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    patched = pytest.MonkeyPatch()
     desk = RunningDesk(tmp_path_factory.mktemp("desk"))
     write_lines(desk.logs / "a.log", 0, LINES)
     desk.start()
     try:
         # 8-20 s on an idle machine; the limit is for a busy one.
         wait_for("everything up", 120, lambda: desk.ready(*SERVICES))
-        os.environ["PREFECT_API_URL"] = desk.service("prefect")["address"] + "/api"
-        os.environ["PREFECT_HOME"] = str(desk.workspace.folder / "prefect-client")
-        yield desk
+        api = desk.service("prefect")["address"] + "/api"
+        patched.setenv("PREFECT_API_URL", api)
+        # Other tests may have imported Prefect, which reads its settings once.
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_HOME: tmp_path_factory.mktemp("p")}):
+            yield desk
     finally:
+        patched.undo()
         desk.end()
 
 
