@@ -1,5 +1,6 @@
 """The only place that talks to DuckDB: runs named queries, each one transaction."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -88,8 +89,11 @@ class Engine:
                         [key, json.dumps(result, default=str), _now()],
                     )
                 cursor.commit()
-            except Exception:
-                cursor.rollback()
+            except Exception as error:
+                with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
+                    cursor.rollback()
+                if isinstance(error, duckdb.Error):
+                    raise StoreError(f"{query.name}: {error}") from error
                 raise
             finally:
                 for alias in inputs or {}:

@@ -7,6 +7,8 @@ inside a command when none runs.
 import contextlib
 import json
 import signal
+import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -94,7 +96,7 @@ def _as_flight_error() -> Iterator[None]:
         yield
     except GenlabError as error:
         raise flight.FlightServerError(str(error)) from None
-    except (ValueError, KeyError, pa.ArrowException) as error:
+    except (ValueError, KeyError, TypeError, struct.error, pa.ArrowException) as error:
         raise flight.FlightServerError(f"a malformed request: {error}") from None
 
 
@@ -103,8 +105,11 @@ def main(folder: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    workspace = Workspace(folder)
-    owner = Owner(workspace, load_settings(workspace.folder).store)
+    try:
+        workspace = Workspace(folder)
+        owner = Owner(workspace, load_settings(workspace.folder).store)
+    except GenlabError as error:
+        sys.exit(str(error))
     print(f"owner of {workspace.database} ready", flush=True)
     stop.wait()
     owner.close()
