@@ -1,0 +1,173 @@
+"""Pages and routes over a real store: what stands on them, without a browser."""
+
+import json
+import struct
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from helpers import batch
+from synthetic_desk import fill
+
+from dashboard import parts
+from dashboard.app import create_app
+from dashboard.pages import PAGES
+from dashboard.pages.jobs import amount, jobs_table
+from dashboard.pages.map import points_url
+from dashboard.pages.train import WEIGHTS, request, versions_table
+from dashboard.routes import COLOURINGS
+from dashboard.state import Desk
+from genlab.config import LossWeights, Settings
+from genlab.store import Store
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> **bold** [a](javascript:1)'
+
+
+def rendered(node) -> str:
+    """What Dash would send to the browser."""
+    import plotly.utils
+
+    return json.dumps(node, cls=plotly.utils.PlotlyJSONEncoder)
+
+
+def kinds(node) -> set[str]:
+    """Every component type in a tree."""
+    found = {f"{node._namespace}.{node._type}"}
+    for child in node._traverse():
+        if hasattr(child, "_type"):
+            found.add(f"{child._namespace}.{child._type}")
+    return found
+
+
+def decode(body: bytes) -> tuple[dict, dict]:
+    """The header and the numeric blocks, read without the encoder."""
+    (length,) = struct.unpack_from("<I", body)
+    header = json.loads(body[4 : 4 + length])
+    blocks = {}
+    for block in header["blocks"]:
+        if block["type"] != "json":
+            blocks[block["name"]] = np.frombuffer(
+                body, "<" + block["type"], block["length"], 4 + length + block["offset"]
+            )
+    return header, blocks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.NAME)
+def test_an_empty_workspace_says_which_command_to_run(page, store: Store, settings) -> None:
+    desk = Desk(store.workspace, settings, store)
+    shown = rendered(page.layout(desk, ""))
+    if page.NAME not in ("Review", "Unknowns"):  # those say it in their first callback
+        assert "genlab " in shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.NAME)
+def test_pages_show_machine_text_as_text_only(page, store: Store, settings) -> None:
+    fill(store, 30, 3, 6)
+    store.write("messages.ingest_batch", inputs=batch([HOSTILE], start=900))
+    desk = Desk(store.workspace, settings, store)
+    layout = page.layout(desk, "?pattern=p-" + HOSTILE)
+    assert not [k for k in kinds(layout) if "Markdown" in k or "Dangerous" in k or "Iframe" in k]
+    assert "dangerously" not in rendered(layout)
+
+
+def test_map_routes_send_what_is_in_force(store: Store, settings: Settings) -> None:
+    kind = fill(store, 90, 3, 6)
+    app = create_app(store.workspace, settings, store)
+    client = app.server.test_client()
+    desk = Desk(store.workspace, settings, store)
+    ids = desk.view().assigned.pattern_ids
+    view, _ = desk.label([str(p) for p in ids[kind == 1]], "pump", "lasso", "ann")
+    answer = client.get(points_url(view.key))
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Server-Timing"].startswith("total;dur=")
+    header, blocks = decode(answer.data)
+    assert header["count"] == 90
+    stored = store.read("assignments.map", version=1)
+    assert np.allclose(blocks["x"], stored["map_x"].to_numpy())
+    assert np.array_equal(blocks["size"], stored["message_count"].to_numpy())
+    at = "&".join(f"{k}={v}" for k, v in view.key.items())
+    for by in COLOURINGS:
+        header, blocks = decode(client.get(f"/_genlab/colours?{at}&by={by}").data)
+        assert header["count"] == 90, by
+        assert header["kind"] == ("category" if "index" in blocks else "continuous")
+    header, blocks = decode(client.get(f"/_genlab/colours?{at}&by=given&q=kind+1").data)
+    assert header["names"] == ["pump"]
+    assert np.array_equal(blocks["index"] == 0, kind == 1)
+    assert blocks["shown"][kind == 1].all()
+    # an address of another moment must not be kept under that name
+    late = client.get("/_genlab/colours?version=1&patterns=90&seq=99999&by=given")
+    assert late.headers["Cache-Control"] == "no-store"
+    refused = client.get(f"/_genlab/colours?{at}&by=nonsense")
+    assert refused.status_code == 400
+
+
+def test_without_an_owner_the_routes_answer_503(tmp_path, settings: Settings) -> None:
+    from genlab.store import Workspace
+
+    brief = settings.model_copy(
+        update={"store": settings.store.model_copy(update={"retry_seconds": 0.2})}
+    )
+    app = create_app(Workspace(tmp_path / "w"), brief)
+    answer = app.server.test_client().get("/_genlab/points")
+    assert answer.status_code == 503
+    assert b"genlab up" in answer.data
+
+
+def test_two_apps_in_one_process_do_not_share_callbacks(store: Store, settings) -> None:
+    first = create_app(store.workspace, settings, store)
+    second = create_app(store.workspace, settings, store)
+    assert first.callback_map.keys() == second.callback_map.keys()
+    assert len(first.callback_map) > 15
+
+
+def test_every_loss_weight_has_a_slider() -> None:
+    assert set(WEIGHTS) == set(LossWeights.model_fields)
+
+
+def test_a_request_becomes_the_right_deployment() -> None:
+    weights = {"kl_weight": 0.5}
+    assert request("continue", 2, "mixture", weights, True) == (
+        "retrain",
+        {"epochs": 2, "weights": weights},
+    )
+    name, parameters = request("fresh", 0, "vamp", weights, False)
+    assert name == "train"
+    assert parameters == {"epochs": 0, "weights": weights, "prior": "vamp", "fresh": True}
+    assert request("continue", 2, "vamp", weights, False)[0] == "train"
+    assert not request("continue", 0, "mixture", weights, True)[1]["fresh"]
+
+
+def test_jobs_and_versions_tables(store: Store) -> None:
+    now = datetime(2026, 5, 1, 12)
+    job = {
+        "job_id": "j", "kind": "train", "status": "running", "done": 3.0, "total": 5.0,
+        "detail": HOSTILE, "started_at": now - timedelta(seconds=90), "finished_at": None,
+    }  # fmt: skip
+    shown = rendered(jobs_table([job], now))
+    assert amount(job) == "3 / 5"
+    assert '"3 / 5"' in shown
+    assert '"2 min"' in shown  # 90 s rounded
+    assert '"data-act": "cancel"' in shown
+    done = rendered(jobs_table([{**job, "status": "done", "finished_at": now}], now))
+    assert "cancel" not in done
+    fill(store, 30, 3, 6)
+    table = rendered(versions_table(store.rows("model_versions.list")))
+    assert '"in force"' in table
+    assert '"promote"' not in table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (1, "just now"),
+        (40, "40 s ago"),
+        (7_300, "2 h ago"),
+        (90_000, "1 d ago"),
+        (-600, "in 10 min"),
+    ],
+)
+def test_times_are_relative_with_the_exact_one_on_hover(seconds: int, said: str) -> None:
+    now = datetime(2026, 5, 1, 12)
+    span = parts.ago(now - timedelta(seconds=seconds), now)
+    assert span.children == said
+    assert span.title == f"{now - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S} UTC"
