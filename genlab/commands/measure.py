@@ -39,3 +39,23 @@ def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_
         )
 
     show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench store --seconds 60"))
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def store(desk: Desk, seconds: float, as_json: bool) -> None:
+    """One labeller, readers, an ingester and a trainer at once: latencies, losses."""
+    from genlab.bench.store import store_bench
+
+    found = store_bench(desk.settings.store, seconds, lambda text: click.echo(text, err=True))
+
+    def readable() -> Iterator[str]:
+        columns = ["role", "processes", "calls", "p50_ms", "p95_ms", "max_ms", "errors"]
+        yield from table(found["rows"], columns)
+        for what in ("labels", "messages"):
+            yield f"{what}: {found[f'lost_{what}']} lost, {found[f'doubled_{what}']} doubled"
+        yield from found["errors"][:5]
+
+    show(found, as_json, readable)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -286,7 +287,7 @@ def test_wrong_token_is_told(tmp_path: Path) -> None:
             list(bare.do_action(flight.Action("ping", b"")))
 
 
-REFUSED = [
+REFUSED: list[tuple[str, str, dict[str, Any], dict[str, pa.Table] | None]] = [
     ("read", "labels.nope", {}, None),
     ("read", "jobs.list", {}, None),
     ("read", "jobs.list", {"limit": "many"}, None),
@@ -371,7 +372,7 @@ def test_large_inputs_and_answers_travel(tmp_path: Path) -> None:
     )
     with running_owner(tmp_path), connect(tmp_path, may_own=False) as store:
         store.write("messages.ingest_batch", batch([f"t{i}" for i in range(rows)]))
-        put = {"encoder_version": "e", "name": "n", "dimension": wide}
+        put: dict[str, Any] = {"encoder_version": "e", "name": "n", "dimension": wide}
         assert store.write("embeddings.add", {"in_vectors": vectors}, **put)["vectors"] == rows
         back = store.read("embeddings.all", encoder_version="e")
         at = {p: i for i, p in enumerate(back["pattern_id"].to_pylist())}
@@ -417,7 +418,7 @@ def test_memory_of_the_owner_stays_flat(tmp_path: Path) -> None:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     with running_owner(tmp_path) as owner, connect(tmp_path, may_own=False) as store:
-        job = {"job_id": "j", "done": 1.0, "total": 2.0, "detail": "x"}
+        job: dict[str, Any] = {"job_id": "j", "done": 1.0, "total": 2.0, "detail": "x"}
         sizes = []
         for i in range(10_000):
             store.write("jobs.progress", **job)
