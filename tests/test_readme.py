@@ -21,10 +21,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture()
+@pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    if not Path("/var/log/dpkg.log").exists():
-        pytest.skip("/var/log/dpkg.log is not here: the README's log example is a Debian file")
+    if not Path("/var/log/alternatives.log").exists():
+        pytest.skip("/var/log/alternatives.log is not here: the README's log example is a Debian file")
     home = tmp_path / "home"
     home.mkdir()
     temporary = tmp_path / "tmp"
