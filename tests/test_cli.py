@@ -1,16 +1,20 @@
 """The command line: help, exit codes, errors in one line, JSON that parses."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from genlab.cli import genlab
+from genlab.cli import genlab, main
 
 GENLAB = [sys.executable, "-m", "genlab.cli"]
 SMALL = [
@@ -32,9 +36,34 @@ PREDICTED = [
 ]
 
 
-def run(
-    *arguments: str | Path, home: Path, stdin: bytes = b"", timeout: float = 120
-) -> subprocess.CompletedProcess[str]:
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Like run, but ``genlab.cli.main`` in this process: the same ends without the start-up."""
+
+    def call(*arguments: str | Path, home: Path, stdin: bytes = b"") -> Done:
+        monkeypatch.setenv("GENLAB_HOME", str(home))
+        monkeypatch.delenv("GENLAB_SET", raising=False)
+        monkeypatch.setattr(sys, "argv", ["genlab", *map(str, arguments)])
+        with tempfile.TemporaryFile() as file:
+            file.write(stdin)
+            file.seek(0)
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file, encoding="utf-8"))
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capfd.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+def run(*arguments: str | Path, home: Path, stdin: bytes = b"", timeout: float = 120) -> Done:
     """Run a command in a process of its own on the workspace ``home``."""
     environment = {**os.environ, "GENLAB_HOME": str(home), "OMP_NUM_THREADS": "1"}
     environment.pop("GENLAB_SET", None)
@@ -45,9 +74,7 @@ def run(
         capture_output=True,
         timeout=timeout,
     )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def ok(*arguments: str | Path, home: Path, **more) -> str:
@@ -122,8 +149,8 @@ def test_help_does_not_load_torch(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
-    done = run(*arguments, home=tmp_path / "w")
+def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, here: Callable[..., Done]) -> None:
+    done = here(*arguments, home=tmp_path / "w")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "Usage:" in done.stderr
@@ -152,31 +179,49 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_problem_is_one_line_and_1(arguments: list[str], said: str, tmp_path: Path) -> None:
-    done = run(*arguments, home=tmp_path / "w")
+def test_a_problem_is_one_line_and_1(
+    arguments: list[str], said: str, tmp_path: Path, here: Callable[..., Done]
+) -> None:
+    done = here(*arguments, home=tmp_path / "w")
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert said in done.stderr
 
 
-def test_predict_before_a_model_is_named(tmp_path: Path) -> None:
-    done = run("predict", home=tmp_path / "w", stdin=b'{"text": "x"}\n')
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["promote", "7"], 1), (["no-such-command"], 2), (["status"], 0)]
+)
+def test_exit_codes_of_a_process(arguments: list[str], code: int, tmp_path: Path) -> None:
+    done = run(*arguments, home=tmp_path / "w")
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_predict_before_a_model_is_named(tmp_path: Path, here: Callable[..., Done]) -> None:
+    done = here("predict", home=tmp_path / "w", stdin=b'{"text": "x"}\n')
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
     assert "genlab train" in done.stderr
 
 
 @pytest.mark.parametrize("by", ["option", "environment"])
-def test_a_workspace_that_is_a_file_is_named(tmp_path: Path, by: str) -> None:
+def test_a_workspace_that_is_a_file_is_named(
+    tmp_path: Path, by: str, here: Callable[..., Done]
+) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     arguments = ["status", "--workspace", str(file)] if by == "option" else ["status"]
-    done = run(*arguments, home=file)
+    done = here(*arguments, home=file)
     assert done.returncode == 1
     assert done.stderr.strip() == f"genlab: {file} is a file: a workspace is a directory"
 
 
-def test_standard_input_and_json(tmp_path: Path) -> None:
+def test_standard_input_and_json(tmp_path: Path, here: Callable[..., Done]) -> None:
+    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
+        done = here(*arguments, home=home, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     home = tmp_path / "w"
     lines = b"pump 1 low\npump 2 low\n\xff\xfe\ndisk full\n"
     done = json.loads(ok("ingest", "-", "--json", home=home, stdin=lines))
@@ -190,7 +235,12 @@ def test_standard_input_and_json(tmp_path: Path) -> None:
     assert "3 in 2 patterns" in readable
 
 
-def test_json_fields_are_mapped(tmp_path: Path) -> None:
+def test_json_fields_are_mapped(tmp_path: Path, here: Callable[..., Done]) -> None:
+    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
+        done = here(*arguments, home=home, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     home, path = tmp_path / "w", tmp_path / "odd.jsonl"
     row = {"k": "id-1", "when": "2026-01-02T03:04:05Z", "who": "pump-3", "how": "ERROR", "m": "hot"}
     path.write_text(json.dumps(row) + "\n")
@@ -240,14 +290,23 @@ def test_predict_in_and_out(fitted_folder: Path) -> None:
         (b'{"a":' * 100_000, "line 2: not JSON"),
     ],
 )
-def test_a_line_that_is_no_record_is_named(fitted_folder: Path, line: bytes, said: str) -> None:
-    done = run("predict", home=fitted_folder, stdin=b'{"text": "x"}\n' + line + b"\n")
+def test_a_line_that_is_no_record_is_named(
+    fitted_folder: Path, line: bytes, said: str, here: Callable[..., Done]
+) -> None:
+    done = here("predict", home=fitted_folder, stdin=b'{"text": "x"}\n' + line + b"\n")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr[-500:]
     assert said in done.stderr
 
 
-def test_json_of_every_command_that_prints_a_result(fitted_folder: Path, tmp_path: Path) -> None:
+def test_json_of_every_command_that_prints_a_result(
+    fitted_folder: Path, tmp_path: Path, here: Callable[..., Done]
+) -> None:
+    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
+        done = here(*arguments, home=home, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     messages = tmp_path / "out.jsonl"
     ok("export", "predictions", messages, home=fitted_folder)
     first = json.loads(messages.read_text().splitlines()[0])
@@ -270,7 +329,14 @@ def test_json_of_every_command_that_prints_a_result(fitted_folder: Path, tmp_pat
         assert ok(command, home=fitted_folder).strip()
 
 
-def test_backup_restore_and_doctor(fitted_folder: Path, tmp_path: Path) -> None:
+def test_backup_restore_and_doctor(
+    fitted_folder: Path, tmp_path: Path, here: Callable[..., Done]
+) -> None:
+    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
+        done = here(*arguments, home=home, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     archive, other = tmp_path / "b.tar", tmp_path / "other"
     ok("backup", archive, home=fitted_folder)
     ok("restore", archive, home=other)
@@ -280,10 +346,10 @@ def test_backup_restore_and_doctor(fitted_folder: Path, tmp_path: Path) -> None:
     )
     assert [before[key] for key in keys] == [after[key] for key in keys]
     ok("doctor", home=other)
-    done = run("restore", archive, home=other)
+    done = here("restore", archive, home=other)
     assert (done.returncode, "--force" in done.stderr) == (1, True)
     ok("ingest", "-", home=other, stdin=b"something never heard of\n")
-    done = run("doctor", home=other)
+    done = here("doctor", home=other)
     assert done.returncode == 1  # and says what to do
     assert "genlab score" in done.stdout
 

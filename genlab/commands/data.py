@@ -33,6 +33,7 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
     Reading a file again adds nothing; what cannot be a message goes to quarantine and says why.
     """
     from genlab.ingest import IngestOptions
+    from genlab.ingest.files import printable
     from genlab.pipeline.ingest import Ingested
     from genlab.pipeline.ingest import ingest as run
     from genlab.pipeline.jobs import Job
@@ -40,7 +41,7 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
     with (
         desk.connect() as store,
         progress("ingest") as bar,
-        Job(store, "ingest", detail=" ".join(paths)) as job,
+        Job(store, "ingest", detail=" ".join(map(printable, paths))) as job,
     ):
 
         def report(total: Ingested) -> None:
@@ -62,26 +63,35 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
 
 
 @click.command(epilog=example("""echo '{"text": "pump 7 pressure low"}' | genlab predict"""))
-@click.argument("file", type=click.File("r", encoding="utf-8", lazy=True), default="-")
+@click.argument("file", type=click.Path(allow_dash=True), default="-")
 @desk_options
-def predict(desk: Desk, file: Any) -> None:
+def predict(desk: Desk, file: str) -> None:
     """Label messages without storing them: JSON lines (or plain text lines) in, JSON lines out."""
     from genlab.scorer_client import predictor
 
-    with predictor(desk.workspace, desk.settings) as label:
-        for records in _chunks(file):
+    with (
+        click.open_file(file, encoding="utf-8") as stream,
+        predictor(desk.workspace, desk.settings) as label,
+    ):
+        for records in _chunks(stream):
             for result in label(records):
                 click.echo(json.dumps(result))
 
 
 def _chunks(file: Any, size: int = 1000) -> Iterator[list[dict[str, Any]]]:
     records: list[dict[str, Any]] = []
-    for number, line in enumerate(file, start=1):
-        if line.strip():
-            records.append(_record(line, number))
-        if len(records) == size:
-            yield records
-            records = []
+    number = 0
+    try:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                records.append(_record(line, number))
+            if len(records) == size:
+                yield records
+                records = []
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"after line {number}: not UTF-8 ({error.reason}); convert it with iconv -t UTF-8"
+        ) from None
     if records:
         yield records
 
