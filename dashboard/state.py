@@ -150,11 +150,13 @@ class Desk:
     def propagate(self) -> tuple[View, Settled]:
         """Bring the tables in line with the labels; the view after it."""
         store = self.store
-        row = active_version(store)
         with self._lock:
             assigned, labels, after, settled = propagate_labels(
                 store, self.settings.labelling, self._cache
             )
+            held = self._view
+            same = held is not None and held.assigned.version == assigned.version
+            row = held.row if held and same else active_version(store)
             self._view = View(row, assigned, labels, after)
             return self._view, settled
 

@@ -8,7 +8,7 @@ from dash import Dash, Input, Output, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
-from dashboard.frame import cancel_job
+from dashboard.foot import cancel_job
 from dashboard.state import Desk
 
 PATH, NAME = "/jobs", "Jobs"

@@ -9,13 +9,13 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
+from dashboard.notes import note, settled_note, undone_note
 from dashboard.pages import map_panel
 from dashboard.routes import COLOURINGS
 from dashboard.selection import component_of, label_of_key, summarise
 from dashboard.state import Desk, View
 from genlab.errors import NotReady
 from genlab.labelling import NO_LABEL, suggest
-from genlab.pipeline.labels import Settled
 from genlab.records import VERDICTS
 
 PATH, NAME = "/map", "Map"
@@ -164,6 +164,8 @@ def register(app: Dash, desk: Desk) -> None:
         event: dict | None, _enter: int | None, typed: str | None, selection: dict,
         asked: list[str], who: str, verdict: str, source: str, query: str | None,
     ) -> tuple[Any, Any, Any, Any, Any]:  # fmt: skip
+        if not event and not typed:
+            raise PreventUpdate
         view = desk.view()
         act, value, by_key = read_event(
             ctx.triggered_id == ids.MAP_NEW_LABEL, event, typed, view, selection
@@ -278,31 +280,6 @@ def next_question(view: View, asked: list[str]) -> tuple[int, float, str, list[s
 def pick(pattern_ids: list[str], kind: str, serial: int, focus: str = "") -> str:
     """The data-select attribute: what the canvas is to select; ``serial`` makes it new."""
     return json.dumps({"ids": pattern_ids, "kind": kind, "focus": focus, "serial": serial})
-
-
-def note(said: str) -> Any:
-    """A line under the labels."""
-    return html.Div(said, className="gl-note", role="status")
-
-
-def settled_note(label: str | None, patterns: int, settled: Settled) -> Any:
-    """What a labelling did, in messages."""
-    did = f"“{label}”" if label else "Cleared"
-    head = f"{did}: {parts.plural(patterns, 'pattern')}, "
-    body: list[Any] = [html.B(f"settled {settled.settled_messages:,} messages")]
-    if settled.unsettled_messages:
-        body.append(f", unsettled {settled.unsettled_messages:,}")
-    tail = html.Span([" ", html.Kbd("u"), " undo"], className="gl-hint")
-    return html.Div([head, *body, tail], className="gl-note", role="status")
-
-
-def undone_note(act: str, gesture: dict[str, Any], settled: Settled) -> Any:
-    """What an undo did."""
-    did = "Took back" if act == "undo" else "Put back"
-    count = parts.plural(gesture["patterns"], "pattern")
-    change = settled.settled_messages - settled.unsettled_messages
-    effect = f"{abs(change):,} messages " + ("settled" if change >= 0 else "unsettled")
-    return html.Div(f"{did} {count}: {effect}.", className="gl-note", role="status")
 
 
 def _select(component: str, caption: str, pairs: Any, value: str) -> Any:

@@ -1,6 +1,6 @@
 """Review: predictions by confidence, accepted or corrected by keyboard; how far to trust them."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import dash_bootstrap_components as dbc
 import numpy as np
@@ -9,12 +9,14 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.figures import confidence_histogram, reliability
+from dashboard.notes import note, settled_note, undone_note
 from dashboard.pages import map_panel
-from dashboard.pages.map import ALL, chosen_of, note, settled_note, undone_note
+from dashboard.pages.map import ALL, chosen_of
 from dashboard.selection import label_of_key, summarise
 from dashboard.state import Desk, View
+from dashboard.trust import Offer, checked, histogram, offer, predictions
 from genlab.errors import NotReady
-from genlab.labelling import NO_LABEL, Acceptance, accept_threshold, cross_fit, temper
+from genlab.labelling import NO_LABEL
 from genlab.labelling import reliability as reliability_bins
 
 PATH, NAME = "/review", "Review"
@@ -26,17 +28,7 @@ ORDERS = {
 }
 PRECISIONS = ("0.9", "0.95", "0.98", "0.99")
 ROWS = 15  # of one page of the table
-_BINS = 20
 _GRAPH: Any = {"displayModeBar": False, "responsive": True}
-
-
-class Offer(NamedTuple):
-    """What "accept everything above" would do."""
-
-    acceptance: Acceptance
-    rows: np.ndarray  # rows of the view it would label
-    messages: int
-    checked: int  # labelled patterns that could be checked against
 
 
 def layout(desk: Desk, search: str) -> Any:
@@ -193,6 +185,8 @@ def register(app: Dash, desk: Desk) -> None:
         event: dict | None, _: int | None, typed: str | None, state: dict, order: str, label: str,
         precision: str, who: str,
     ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+        if not event and not typed:
+            raise PreventUpdate
         view = desk.view()
         if ctx.triggered_id == ids.REVIEW_NEW_LABEL:
             event = {"act": "label", "value": (typed or "").strip()}
@@ -245,59 +239,6 @@ def read_event(event: dict | None, view: View) -> tuple[str, Any, bool]:
     return "label", name, True
 
 
-def predictions(view: View, order: str, label: str) -> np.ndarray:
-    """Rows that labels reach and nobody labelled, in the order asked for.
-
-    What no label reaches (unnamed, novel) is for the Unknowns page: its prediction says nothing.
-    """
-    spread = view.spread
-    mask = np.isin(spread.verdict, ("known", "between"))
-    mask &= (spread.label != NO_LABEL) & (view.labels.given == NO_LABEL)
-    if label:
-        names = view.labels.names
-        mask &= spread.label == (names.index(label) if label in names else NO_LABEL - 1)
-    rows = np.flatnonzero(mask)
-    keys = {
-        "doubt": spread.confidence[rows],
-        "sure": -spread.confidence[rows],
-        "messages": -view.assigned.message_counts[rows],
-    }
-    return rows[np.argsort(keys[order], kind="stable")]
-
-
-def checked(view: View, alpha0: float) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence and correctness (M,) of labelled patterns, each without its own label."""
-    names = view.labels.names
-    fitted = cross_fit(
-        view.assigned.responsibilities,
-        view.labels.given,
-        view.spread.model.counts,
-        alpha0 / max(len(names), 1),
-    )
-    if not len(fitted.rows):
-        return np.zeros(0), np.zeros(0, bool)
-    tempered = temper(fitted.probabilities, view.spread.model.temperature)
-    return tempered.max(axis=1).clip(0, 1), tempered.argmax(axis=1) == fitted.labels
-
-
-def offer(view: View, confidence: np.ndarray, correct: np.ndarray, precision: float) -> Offer:
-    """Predictions that may be accepted together.
-
-    Only known patterns: the promise was checked on labelled ones, and says nothing about patterns
-    unlike them.
-    """
-    acceptance = accept_threshold(confidence, correct, precision)
-    spread = view.spread
-    rows = np.flatnonzero(
-        (spread.verdict == "known")
-        & (spread.label != NO_LABEL)
-        & (view.labels.given == NO_LABEL)
-        & (spread.confidence >= acceptance.threshold)
-    )
-    messages = int(view.assigned.message_counts[rows].sum())
-    return Offer(acceptance, rows, messages, len(confidence))
-
-
 def offer_text(made: Offer, precision: str) -> list[Any]:
     """The offer in words, and its button."""
     wish = f"{100 * float(precision):g} %"
@@ -324,20 +265,6 @@ def offer_text(made: Offer, precision: str) -> list[Any]:
         parts.button(f"accept {len(made.rows):,} predictions", "accept-all",
                      style="gl-button-primary"),
     ]  # fmt: skip
-
-
-def histogram(view: View) -> dict[str, np.ndarray]:
-    """Messages and patterns by confidence, of every pattern with a predicted label."""
-    rows = view.spread.label != NO_LABEL
-    edges = np.linspace(0, 1, _BINS + 1)
-    place = np.clip((view.spread.confidence[rows] * _BINS).astype(int), 0, _BINS - 1)
-    counts = view.assigned.message_counts[rows].astype(float)
-    return {
-        "lower": edges[:-1],
-        "upper": edges[1:],
-        "messages": np.bincount(place, weights=counts, minlength=_BINS),
-        "patterns": np.bincount(place, minlength=_BINS),
-    }
 
 
 def table(view: View, rows: np.ndarray, at: int) -> Any:

@@ -1,6 +1,5 @@
 """Train: the weights, short runs, live curves; versions, promote, roll back, differences."""
 
-import json
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -9,7 +8,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts, trigger
 from dashboard.figures import loss_curves
-from dashboard.frame import cancel_job
+from dashboard.foot import cancel_job
+from dashboard.pages.versions import differences_table, versions_table
 from dashboard.state import Desk
 from genlab.pipeline.versions import promote, roll_back
 
@@ -28,14 +28,6 @@ WEIGHTS = {
 _MODES = {
     "continue": "continue the version in force",
     "fresh": "start from nothing, the whole curriculum",
-}
-_METRICS = {
-    "known_messages_share": ("known", parts.percent),
-    "label_accuracy_cross_fitted": ("accuracy", parts.percent),
-    "ece_cross_fitted": ("ECE", lambda v: "–" if v is None else f"{v:.3f}"),
-    "log_px_held_out": ("held-out log p(x)", lambda v: "–" if v is None else f"{v:,.1f}"),
-    "active_components": ("components", parts.number),
-    "novel_patterns": ("novel", parts.number),
 }
 _DIFFERENCES = 50
 
@@ -243,69 +235,6 @@ def progress(job: dict[str, Any] | None) -> list[Any]:
     if job["status"] == "running":
         line.append(parts.button("cancel", "cancel", job["job_id"], "gl-button-danger"))
     return line
-
-
-def versions_table(versions: list[dict[str, Any]]) -> list[Any]:
-    """Every version with its metrics; promote and roll back."""
-    back = any(v["status"] == "retired" and v["promoted_at"] for v in versions)
-    head = html.Div(
-        [
-            html.H2("Versions"),
-            parts.button("roll back", "rollback", style="gl-push", disabled=not back,
-                         title="put the version that was in force before back"),
-        ],
-        className="gl-head",
-    )  # fmt: skip
-    if not versions:
-        return [head, parts.empty("No version yet.", "genlab train")]
-    rows = []
-    for version in versions:
-        metrics = json.loads(version["metrics"])
-        inforce = version["status"] == "active"
-        rows.append(
-            [
-                html.B(f"v{version['version']}"),
-                html.Span(
-                    "in force" if inforce else version["status"],
-                    className="gl-pill" + (" gl-pill-known" if inforce else ""),
-                ),
-                f"v{version['parent']}" if version["parent"] else "nothing",
-                version["prior"].replace("_", " "),
-                parts.number(version["epochs"]),
-                *(show(metrics.get(name)) for name, (_, show) in _METRICS.items()),
-                parts.ago(version["created_at"]),
-                "" if inforce else parts.button("promote", "promote", version["version"]),
-            ]
-        )
-    heads = [caption for caption, _ in _METRICS.values()]
-    columns = ["version", "status", "from", "prior", "epochs", *heads, "made", ""]
-    numeric = tuple(range(4, 5 + len(heads)))
-    return [head, html.Div(parts.table(columns, rows, numeric), className="gl-scroll")]
-
-
-def differences_table(a: int, b: int, rows: list[dict[str, Any]]) -> Any:
-    """Patterns that two versions see differently."""
-    if not rows:
-        return html.P(f"v{a} and v{b} agree on every pattern.", className="gl-hint")
-
-    def said(row: dict[str, Any], side: str) -> Any:
-        name = html.Span(row[f"label_{side}"] or "no label")
-        sure = html.Span(f"{row[f'confidence_{side}']:.2f}", className="gl-hint")
-        return html.Div([name, sure, parts.pill(row[f"verdict_{side}"])], className="gl-row")
-
-    return parts.table(
-        ["pattern", "messages", f"v{a}", f"v{b}"],
-        [
-            [
-                parts.text(row["canonical_text"], 140),
-                parts.number(row["message_count"]),
-                said(row, "a"),
-                said(row, "b"),
-            ]
-            for row in rows
-        ],
-        numeric=(1,),
-    )
 
 
 def _slider(name: str, value: float, caption: str, what: str, most: float) -> Any:

@@ -9,15 +9,14 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
-from dashboard.pages.map import chosen_of, note, settled_note
-from dashboard.pages.map import undone_note as undone
+from dashboard.notes import note, settled_note, undone_note
+from dashboard.pages.map import ALL, chosen_of
 from dashboard.pages.map_panel import neighbours
 from dashboard.state import Desk
 from genlab.errors import NotReady
 
 PATH, NAME = "/unknowns", "Unknowns"
 
-ALL = ":all"
 STATES = ("new", "ongoing", "muted", "resolved", "regressed")
 MUTES = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 _MEANING = {
@@ -140,7 +139,7 @@ def register(app: Dash, desk: Desk) -> None:
             taken = desk.take_back(who)
             if taken is None:
                 return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
-            return no_update, undone("undo", taken[0], taken[2]), taken[1].key, no_update
+            return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
         if not chosen:
             queue = desk.store.rows("review.queue", limit=_LIMIT)
             chosen = [r["pattern_id"] for r in queue if wanted_row(r, verdict, state)][:1]

@@ -10,10 +10,10 @@ from synthetic_desk import fill
 
 from dashboard.pages.map import next_question, questions
 from dashboard.pages.overview import buckets
-from dashboard.pages.review import checked, histogram, offer, predictions
 from dashboard.pages.unknowns import MUTES, decision, wanted_row
 from dashboard.selection import KEYS, component_of, label_of_key, summarise, winners
 from dashboard.state import NOTHING, Desk
+from dashboard.trust import checked, histogram, offer, predictions
 from genlab.config import Settings
 from genlab.errors import NotReady
 from genlab.store import Store

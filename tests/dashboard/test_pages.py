@@ -14,7 +14,8 @@ from dashboard.app import create_app
 from dashboard.pages import PAGES
 from dashboard.pages.jobs import amount, jobs_table
 from dashboard.pages.map import points_url
-from dashboard.pages.train import WEIGHTS, request, versions_table
+from dashboard.pages.train import WEIGHTS, request
+from dashboard.pages.versions import versions_table
 from dashboard.routes import COLOURINGS
 from dashboard.state import Desk
 from genlab.config import LossWeights, Settings
