@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError
@@ -32,6 +32,9 @@ from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
 from genlab.training.curriculum import continuation, load_curriculum
 from genlab.training.loop import TrainingState, new_state, train
+
+Inputs: TypeAlias = Sequence[str] | np.ndarray  # N texts, or embeddings (N, D)
+Labels: TypeAlias = Sequence[Any] | np.ndarray  # (N,), None or NaN where there is none
 
 _KIND = "genlab Triage 1"
 _MODEL, _DATA, _FACTS = "model", "data.safetensors", "triage.json"  # the files of a saved one
@@ -84,7 +87,7 @@ class Triage:
         self._calibration: np.ndarray = np.zeros(0)  # (M,) log p(x) of rows kept out
         self.classes_: np.ndarray = np.array([], dtype=object)
 
-    def fit(self, X: Sequence[str] | np.ndarray, y: Sequence[Any] | None = None) -> "Triage":
+    def fit(self, X: Inputs, y: Labels | None = None) -> "Triage":
         """Learn from X: texts, or embeddings (N, D); ``y`` (N,) labels with None for unlabelled."""
         vectors = self._vectors(X)
         if len(vectors) < 2:
@@ -100,8 +103,8 @@ class Triage:
 
     def partial_fit(
         self,
-        X: Sequence[str] | np.ndarray,
-        y: Sequence[Any] | None = None,
+        X: Inputs,
+        y: Labels | None = None,
         epochs: int = 5,
     ) -> "Triage":
         """Go on learning for ``epochs`` on what was seen before and X; nothing is forgotten."""
@@ -113,7 +116,7 @@ class Triage:
         self._train(continuation(epochs))
         return self
 
-    def label(self, X: Sequence[str] | np.ndarray, y: Sequence[Any]) -> "Triage":
+    def label(self, X: Inputs, y: Labels) -> "Triage":
         """Label rows at once, without training: counts and tau change, the model does not.
 
         A row seen before gets the new label in place of its old one (None clears it).
@@ -137,36 +140,36 @@ class Triage:
         self._refit_labels()
         return self
 
-    def predict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def predict(self, X: Inputs) -> np.ndarray:
         """(N,) most probable label; None where no label reaches at all."""
         spread = self._propagation(X)
         return np.append(self.classes_, [None])[spread.label]
 
-    def predict_proba(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: Inputs) -> np.ndarray:
         """(N, Y) p(y|x), rows sum to 1, columns as ``classes_``."""
         return self._propagation(X).probabilities
 
-    def score_samples(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def score_samples(self, X: Inputs) -> np.ndarray:
         """(N,) log p(x) in nats, an importance-weighted lower bound."""
         return self._score(X).log_prob
 
-    def novelty_pvalue(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def novelty_pvalue(self, X: Inputs) -> np.ndarray:
         """(N,) conformal p-value of -log p(x) against rows kept out of training."""
         return conformal_p(-self._calibration, -self._score(X).log_prob)
 
-    def s_ood(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def s_ood(self, X: Inputs) -> np.ndarray:
         """(N,) 1 - max_c(r_c(x) max_y tau[c, y])."""
         return self._propagation(X).s_ood
 
-    def verdict(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def verdict(self, X: Inputs) -> np.ndarray:
         """(N,) known, unnamed, between or novel."""
         return self._propagation(X).verdict
 
-    def responsibilities(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def responsibilities(self, X: Inputs) -> np.ndarray:
         """(N, K) q(c|x), rows sum to 1."""
         return self._score(X).responsibilities
 
-    def transform(self, X: Sequence[str] | np.ndarray) -> np.ndarray:
+    def transform(self, X: Inputs) -> np.ndarray:
         """(N, L) mean of q(z|x)."""
         return self._score(X).latent_mean
 
@@ -238,7 +241,7 @@ class Triage:
             pass
         self._rescore()
 
-    def _split(self, vectors: np.ndarray, y: Sequence[Any] | None) -> None:
+    def _split(self, vectors: np.ndarray, y: Labels | None) -> None:
         self._data, self._given = vectors, _cleaned(y, len(vectors))
         # By content, so that a row keeps its side whatever comes after it.
         share = np.array([_fraction(row) for row in vectors])
@@ -264,7 +267,7 @@ class Triage:
         number = {label: i for i, label in enumerate(classes)}
         return np.array([NO_LABEL if y is None else number[y] for y in self._given], np.int64)
 
-    def _propagation(self, X: Sequence[str] | np.ndarray) -> Propagation:
+    def _propagation(self, X: Inputs) -> Propagation:
         scores = self._score(X)
         return apply_labels(
             scores.responsibilities,
@@ -273,11 +276,11 @@ class Triage:
             conformal_p(-self._calibration, -scores.log_prob),
         )
 
-    def _score(self, X: Sequence[str] | np.ndarray) -> Scores:
+    def _score(self, X: Inputs) -> Scores:
         state = self._fitted()
         return score(state.model, self._vectors(X, state.model.config.input_dim))
 
-    def _vectors(self, X: Sequence[str] | np.ndarray, dimension: int | None = None) -> np.ndarray:
+    def _vectors(self, X: Inputs, dimension: int | None = None) -> np.ndarray:
         """(N, D) float32, finite; ``dimension``: the D expected, None for any."""
         if isinstance(X, np.ndarray) and X.dtype.kind in "fiub":
             if X.ndim != 2:
@@ -303,7 +306,7 @@ class Triage:
         return self._state
 
 
-def _cleaned(y: Sequence[Any] | None, rows: int) -> list[Any]:
+def _cleaned(y: Labels | None, rows: int) -> list[Any]:
     """One label per row: None where there is none or NaN, plain Python values otherwise."""
     given = [None] * rows if y is None else list(y)
     if len(given) != rows:

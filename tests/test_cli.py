@@ -63,6 +63,18 @@ def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture
+def ok_here(here: Callable[..., Done]) -> Callable[..., str]:
+    """What a command that must succeed prints."""
+
+    def call(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
+        done = here(*arguments, home=home, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
+
+
 def run(*arguments: str | Path, home: Path, stdin: bytes = b"", timeout: float = 120) -> Done:
     """Run a command in a process of its own on the workspace ``home``."""
     environment = {**os.environ, "GENLAB_HOME": str(home), "OMP_NUM_THREADS": "1"}
@@ -216,39 +228,32 @@ def test_a_workspace_that_is_a_file_is_named(
     assert done.stderr.strip() == f"genlab: {file} is a file: a workspace is a directory"
 
 
-def test_standard_input_and_json(tmp_path: Path, here: Callable[..., Done]) -> None:
-    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
-        done = here(*arguments, home=home, stdin=stdin)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
+def test_standard_input_and_json(tmp_path: Path, ok_here: Callable[..., str]) -> None:
     home = tmp_path / "w"
     lines = b"pump 1 low\npump 2 low\n\xff\xfe\ndisk full\n"
-    done = json.loads(ok("ingest", "-", "--json", home=home, stdin=lines))
+    done = json.loads(ok_here("ingest", "-", "--json", home=home, stdin=lines))
     assert done == {"lines": 4, "messages": 3, "patterns": 2, "quarantined": 1}
-    found = json.loads(ok("status", "--json", home=home))
+    found = json.loads(ok_here("status", "--json", home=home))
     assert (found["messages"], found["patterns"], found["quarantined"]) == (3, 2, 1)
     assert found["active_version"] is None
-    assert json.loads(ok("versions", "--json", home=home)) == []
-    assert json.loads(ok("doctor", "--json", home=home)) == {"problems": [], "stale_jobs_ended": []}
-    readable = ok("status", home=home)
+    assert json.loads(ok_here("versions", "--json", home=home)) == []
+    assert json.loads(ok_here("doctor", "--json", home=home)) == {
+        "problems": [],
+        "stale_jobs_ended": [],
+    }
+    readable = ok_here("status", home=home)
     assert "3 in 2 patterns" in readable
 
 
-def test_json_fields_are_mapped(tmp_path: Path, here: Callable[..., Done]) -> None:
-    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
-        done = here(*arguments, home=home, stdin=stdin)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
+def test_json_fields_are_mapped(tmp_path: Path, ok_here: Callable[..., str]) -> None:
     home, path = tmp_path / "w", tmp_path / "odd.jsonl"
     row = {"k": "id-1", "when": "2026-01-02T03:04:05Z", "who": "pump-3", "how": "ERROR", "m": "hot"}
     path.write_text(json.dumps(row) + "\n")
     fields = ["--text-field", "m", "--id-field", "k", "--time-field", "when"]
     fields += ["--device-field", "who", "--severity-field", "how", "--source", "odd"]
-    ok("ingest", path, *fields, home=home)
+    ok_here("ingest", path, *fields, home=home)
     out = tmp_path / "out.jsonl"
-    ok("export", "predictions", out, home=home)
+    ok_here("export", "predictions", out, home=home)
     (message,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert (message["message_id"], message["device"], message["severity"]) == (
         "id-1",
@@ -300,55 +305,45 @@ def test_a_line_that_is_no_record_is_named(
 
 
 def test_json_of_every_command_that_prints_a_result(
-    fitted_folder: Path, tmp_path: Path, here: Callable[..., Done]
+    fitted_folder: Path, tmp_path: Path, ok_here: Callable[..., str]
 ) -> None:
-    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
-        done = here(*arguments, home=home, stdin=stdin)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     messages = tmp_path / "out.jsonl"
-    ok("export", "predictions", messages, home=fitted_folder)
+    ok_here("export", "predictions", messages, home=fitted_folder)
     first = json.loads(messages.read_text().splitlines()[0])
     labels = tmp_path / "labels.csv"
     labels.write_text(f"message_id,label\n{first['message_id']},seen\nnowhere,lost\n")
-    done = json.loads(ok("label", "import", labels, "--json", home=fitted_folder))
+    done = json.loads(ok_here("label", "import", labels, "--json", home=fitted_folder))
     assert (done["rows"], done["labelled_patterns"], done["unmatched"]) == (2, 1, ["nowhere"])
-    suggested = json.loads(ok("suggest", "-n", "3", "--json", home=fitted_folder))
+    suggested = json.loads(ok_here("suggest", "-n", "3", "--json", home=fitted_folder))
     assert len(suggested) == 3
     assert first["pattern_id"] not in {each["pattern_id"] for each in suggested}
-    scored = json.loads(ok("score", "--json", home=fitted_folder))
+    scored = json.loads(ok_here("score", "--json", home=fitted_folder))
     assert scored == {"version": 1, "embedded": 0, "scored": 0, "novel": 0}
-    (version,) = json.loads(ok("versions", "--json", home=fitted_folder))
+    (version,) = json.loads(ok_here("versions", "--json", home=fitted_folder))
     assert (version["version"], version["status"]) == (1, "active")
     assert version["metrics"]["messages"] == 400
     exported = tmp_path / "exported.csv"
-    ok("label", "export", exported, home=fitted_folder)
+    ok_here("label", "export", exported, home=fitted_folder)
     assert len(exported.read_text().splitlines()) == 2
     for command in ("suggest", "versions", "status", "doctor"):
-        assert ok(command, home=fitted_folder).strip()
+        assert ok_here(command, home=fitted_folder).strip()
 
 
 def test_backup_restore_and_doctor(
-    fitted_folder: Path, tmp_path: Path, here: Callable[..., Done]
+    fitted_folder: Path, tmp_path: Path, here: Callable[..., Done], ok_here: Callable[..., str]
 ) -> None:
-    def ok(*arguments: str | Path, home: Path, stdin: bytes = b"") -> str:
-        done = here(*arguments, home=home, stdin=stdin)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
     archive, other = tmp_path / "b.tar", tmp_path / "other"
-    ok("backup", archive, home=fitted_folder)
-    ok("restore", archive, home=other)
+    ok_here("backup", archive, home=fitted_folder)
+    ok_here("restore", archive, home=other)
     keys = ("messages", "patterns", "active_version", "verdicts", "by_source")
     before, after = (
-        json.loads(ok("status", "--json", home=home)) for home in (fitted_folder, other)
+        json.loads(ok_here("status", "--json", home=home)) for home in (fitted_folder, other)
     )
     assert [before[key] for key in keys] == [after[key] for key in keys]
-    ok("doctor", home=other)
+    ok_here("doctor", home=other)
     done = here("restore", archive, home=other)
     assert (done.returncode, "--force" in done.stderr) == (1, True)
-    ok("ingest", "-", home=other, stdin=b"something never heard of\n")
+    ok_here("ingest", "-", home=other, stdin=b"something never heard of\n")
     done = here("doctor", home=other)
     assert done.returncode == 1  # and says what to do
     assert "genlab score" in done.stdout
