@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
-from dashboard.pages import map_panel
+from dashboard.pages import around, map_panel
 from dashboard.routes import COLOURINGS
 from dashboard.selection import component_of, label_of_key, summarise
 from dashboard.state import Desk, View
@@ -141,7 +141,7 @@ def register(app: Dash, desk: Desk) -> None:
         chosen = summarise(view, selection["ids"])
         if not len(chosen.rows):
             return html.P("Select something to see it here.", className="gl-hint")
-        return map_panel.detail(desk, view, chosen, tab)
+        return around.detail(desk, view, chosen, tab)
 
     @app.callback(
         Output(ids.MAP_STATUS, "children"),

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-import numpy as np
 from dash import html
 
 from dashboard import ids, parts
-from dashboard.selection import Selected, component_of, key_of_label, winners
-from dashboard.state import Desk, View
+from dashboard.selection import Selected, key_of_label
+from dashboard.state import View
 
 _SHOWN_TEXTS, _SHOWN_GIVEN = 3, 4
-_NEIGHBOURS, _MESSAGES, _EVENTS = 8, 20, 20
 
 
 def layout() -> Any:
@@ -124,11 +122,15 @@ def head(view: View, chosen: Selected) -> list[Any]:
                 html.B(parts.plural(len(chosen.rows), "pattern")),
                 html.Span(" · "),
                 html.B(parts.plural(chosen.messages, "message")),
-                html.Span(f" · {chosen.unsettled:,} open" if several else "", className="gl-hint"),
-            ],
+                            ],
             className="gl-counts",
         ),
-        html.Div(pills, className="gl-row"),
+        html.Div(
+            [*pills, html.Span(f"{chosen.unsettled:,} messages open", className="gl-hint")]
+            if several and chosen.unsettled
+            else pills,
+            className="gl-row",
+        ),
         html.Div(texts, className="gl-texts"),
         html.Div(suggestion, className="gl-row gl-suggestion"),
         *([html.Div([html.Span("given ", className="gl-hint"), *given], className="gl-row")]
@@ -160,148 +162,3 @@ def labels(view: View, chosen: Selected) -> list[Any]:
     if chosen.given:
         rows.append(parts.button("clear the given label", "clear", style="gl-button-quiet"))
     return rows
-
-
-def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
-    """One tab about the largest selected pattern."""
-    pattern_id = str(view.assigned.pattern_ids[chosen.rows[0]])
-    if tab == "component":
-        return _component(desk, view, chosen)
-    if tab == "history":
-        return _history(desk.store.rows("labels.history", pattern_id=pattern_id, limit=_EVENTS))
-    if tab == "messages":
-        return _messages(
-            desk.store.rows("messages.of_pattern", pattern_id=pattern_id, limit=_MESSAGES)
-        )
-    return neighbours(desk, view, pattern_id, _NEIGHBOURS)
-
-
-def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bool = False) -> Any:
-    """The nearest patterns by cosine, with their labels; on the map a click selects one."""
-    rows = desk.store.rows(
-        "embeddings.neighbours",
-        pattern_id=pattern_id,
-        encoder_version=view.row["encoder_version"],
-        labelled_only=labelled,
-        limit=limit,
-    )
-    if not rows:
-        return html.P(
-            "No labelled pattern to compare with yet."
-            if labelled
-            else "No neighbours are embedded.",
-            className="gl-hint",
-        )
-    colours = dict(zip(view.labels.names, view.labels.colours, strict=True))
-    return html.Div(
-        [
-            html.Button(
-                [
-                    html.Span(parts.shorten(row["canonical_text"], 140), className="gl-text"),
-                    html.Span(
-                        [
-                            parts.label(row["label"], colours.get(row["label"]))
-                            if row["label"] else html.Span("no label", className="gl-hint"),
-                            html.Span(f"{row['cosine']:.2f}", className="gl-num", title="cosine"),
-                        ],
-                        className="gl-between",
-                    ),
-                ],
-                className="gl-neighbour",
-                type="button",
-                **parts.attributes({"data-act": "select", "data-value": row["pattern_id"]}),
-            )
-            for row in rows
-        ],
-        className="gl-neighbours",
-    )  # fmt: skip
-
-
-def _component(desk: Desk, view: View, chosen: Selected) -> Any:
-    number = int(winners(view)[chosen.rows[0]])
-    rows = component_of(view, chosen.rows)
-    found = [
-        row
-        for row in desk.store.rows("model_versions.components", version=view.assigned.version)
-        if row["component"] == number
-    ]
-    counts = view.spread.model.counts[number]
-    order = [y for y in np.argsort(-counts)[:4] if counts[y] > 0.05]
-    reach = [
-        html.Span(
-            [parts.label(view.labels.names[y], view.labels.colours[y]), f" {counts[y]:.1f}"],
-            className="gl-given",
-        )
-        for y in order
-    ] or [html.Span("no label reaches it", className="gl-hint")]
-    row = found[0] if found else {"name": f"component {number}", "weight": None}
-    texts = [
-        parts.text(str(view.assigned.canonical_texts[i]), 160)
-        for i in rows[np.argsort(-view.assigned.message_counts[rows])][:5]
-    ]
-    return html.Div(
-        [
-            html.Div(html.B(row["name"])),
-            html.Div(
-                f"component {number} · {parts.plural(len(rows), 'pattern')} · "
-                f"{parts.plural(int(view.assigned.message_counts[rows].sum()), 'message')}",
-                className="gl-hint",
-            ),
-            html.Div(reach, className="gl-row"),
-            parts.button(f"select all {len(rows):,}", "component"),
-            *texts,
-        ],
-        className="gl-stack-small",
-    )
-
-
-def _history(rows: Sequence[dict[str, Any]]) -> Any:
-    if not rows:
-        return html.P("Nobody has labelled it yet.", className="gl-hint")
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.Span(
-                        [
-                            html.Del(_deed(row)) if row["taken_back"] else _deed(row),
-                            html.Span(f" by {row['how']}", className="gl-hint"),
-                        ]
-                    ),
-                    html.Span([row["annotator"], " · ", parts.ago(row["created_at"])],
-                              className="gl-hint"),
-                ],
-                className="gl-between gl-line",
-            )
-            for row in rows
-        ]
-    )  # fmt: skip
-
-
-def _deed(row: dict[str, Any]) -> str:
-    return f"labelled “{row['label']}”" if row["action"] == "label" else "label cleared"
-
-
-def _messages(rows: Sequence[dict[str, Any]]) -> Any:
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.Span(f"{row['device'] or row['source']}"),
-                            html.Span(
-                                [row["severity"] or "", " ",
-                                 parts.ago(row["occurred_at"] or row["received_at"])],
-                                className="gl-hint",
-                            ),
-                        ],
-                        className="gl-between",
-                    ),
-                    parts.text(row["text"], 400),
-                ],
-                className="gl-line",
-            )
-            for row in rows
-        ]
-    )  # fmt: skip

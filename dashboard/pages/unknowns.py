@@ -10,8 +10,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
+from dashboard.pages.around import neighbours
 from dashboard.pages.map import ALL, chosen_of
-from dashboard.pages.map_panel import neighbours
 from dashboard.state import Desk
 from genlab.errors import NotReady
 
@@ -41,7 +41,7 @@ def layout(desk: Desk, search: str) -> Any:
                             dbc.Select(
                                 id=ids.UNKNOWNS_VERDICT, value=ALL, size="sm",
                                 options=parts.options([(ALL, "every verdict"), *(
-                                    (v, f"{v}: {what}") for v, what in _MEANING.items())]),
+                                    (v, v) for v in _MEANING)]),
                                 class_name="gl-push w-auto",
                             ),
                             dbc.Select(
@@ -69,7 +69,8 @@ def layout(desk: Desk, search: str) -> Any:
                                 class_name="gl-field",
                             ),
                             html.Div(id=ids.UNKNOWNS_STATUS, className="gl-status"),
-                        ]
+                        ],
+                        className="gl-panel-end",
                     ),
                 ],
                 className="gl-panel",

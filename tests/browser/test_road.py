@@ -16,6 +16,8 @@ import pytest
 from desk import RunningDesk, wait_for
 from synthetic_desk import fill
 
+from genlab.config import load_settings
+from genlab.pipeline.labels import give_label, propagate_labels
 from genlab.store import connect
 
 pytestmark = pytest.mark.browser
@@ -209,6 +211,48 @@ def test_search_keeps_machine_text_as_text_and_every_page_opens(page, served: Se
         page.click(f".gl-nav >> text={name}")
         page.wait_for_selector(said)
     assert page.locator("#problem").inner_text() == ""
+
+
+def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
+    with connect(served.folder, may_own=False) as store:
+        ids = store.read("assignments.labelled", version=1)["pattern_id"].to_pylist()
+        for kind in range(3):
+            chosen = [p for p, k in zip(ids, served.kind, strict=True) if k == kind][:25]
+            give_label(store, chosen, f"kind {kind}", "api", "test")
+        propagate_labels(store, load_settings().labelling)
+        labelled = len(store.rows("labels.current"))
+        page.goto(served.address + "/review")
+        row = "#review-table tr[aria-selected=true] .gl-text"
+        first = page.locator(row).inner_text()
+        page.keyboard.press("j")
+        page.wait_for_function(f"document.querySelector({row!r}).innerText !== {first!r}")
+        second = page.locator(row).inner_text()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#review-status >> text=/settled/")
+        given = {r["pattern_id"]: r for r in store.rows("labels.current")}
+        assert len(given) == labelled + 1
+        texts = {r["pattern_id"]: r["canonical_text"] for r in store.rows("patterns.all")}
+        newest = max(given.values(), key=lambda r: r["seq"])
+        assert (texts[newest["pattern_id"]], newest["how"]) == (second, "accept")
+        page.keyboard.press("u")
+        page.wait_for_selector("#review-status >> text=/Took back/")
+        assert len(store.rows("labels.current")) == labelled
+        page.select_option("#review-precision", "0.9")
+        page.click("button[data-act=accept-all]")
+        page.wait_for_selector("#review-status >> text=/Accepted/")
+        assert len(store.rows("labels.current")) > labelled + 100
+        page.keyboard.press("u")
+        page.wait_for_function(
+            "document.querySelector('#review-status').innerText.startsWith('Took back')"
+        )
+        assert len(store.rows("labels.current")) == labelled
+
+        page.click(".gl-nav >> text=Unknowns")
+        page.wait_for_selector(".gl-flag[aria-current=true]")
+        page.click("#unknowns-panel button[data-value='muted 1d']")
+        page.wait_for_selector("#unknowns-status >> text=/muted/")
+        muted = [r for r in store.rows("review.queue", limit=1000) if r["state"] == "muted"]
+        assert len(muted) == 1
 
 
 def test_a_dead_owner_is_said_and_its_return_noticed(page, tmp_path: Path) -> None:
