@@ -37,9 +37,9 @@ class LabelModel(NamedTuple):
 class Propagation(NamedTuple):
     """What is believed about each pattern."""
 
-    label: np.ndarray  # (N,) index of the likeliest label, -1 where no label reaches at all
+    label: np.ndarray  # (N,) index of the expert's label, else of the likeliest, -1 for neither
     probabilities: np.ndarray  # (N, Y) p(y|x) = sum_c r_c(x) tau[c, y], rows sum to 1
-    confidence: np.ndarray  # (N,) calibrated probability that `label` is right, 0 where it is -1
+    confidence: np.ndarray  # (N,) calibrated probability that `label` is right: 1 if given, 0 if -1
     s_ood: np.ndarray  # (N,) 1 - max_c (r_c(x) max_y tau[c, y])
     evidence: np.ndarray  # (N,) share of the responsibilities in components labels reach
     verdict: np.ndarray  # (N,) strings of records.VERDICTS
@@ -101,12 +101,13 @@ def apply_labels(
     model: LabelModel,
     settings: LabellingSettings,
     novelty_p: np.ndarray,
-    labelled: np.ndarray | None = None,
+    given: np.ndarray | None = None,
 ) -> Propagation:
     """What ``model`` says about rows it need not have seen.
 
     ``responsibilities`` (N, K) of the same model version; ``novelty_p`` (N,) conformal p-values;
-    ``labelled`` (N,) bool: rows an expert labelled, known whatever the scores say.
+    ``given`` (N,) label indices, -1 for none: what an expert said of a row counts, whatever the
+    scores say; its probabilities stay the model's.
     """
     rows = as_rows(responsibilities)
     n_labels = model.tau.shape[1]
@@ -123,6 +124,12 @@ def apply_labels(
     else:
         label = np.full(rows.shape[0], NO_LABEL)
         confidence = np.zeros(rows.shape[0])
+    labelled = None
+    if given is not None:
+        given = as_labels(given, rows.shape[0], n_labels)
+        labelled = given != NO_LABEL
+        label = np.where(labelled, given, label)
+        confidence = np.where(labelled, 1.0, confidence)
     verdict = verdicts(np.asarray(novelty_p), reach, confidence, settings, labelled)
     return Propagation(
         label, probabilities, confidence, s_ood(rows, model.tau), reach, verdict, model
@@ -144,8 +151,7 @@ def propagate(
     """
     rows = as_rows(responsibilities)
     model = fit_labels(rows, labels, len(label_names), settings, weights)
-    labelled = as_labels(labels, rows.shape[0], len(label_names)) != NO_LABEL
-    return apply_labels(rows, model, settings, novelty_p, labelled)
+    return apply_labels(rows, model, settings, novelty_p, labels)
 
 
 def _top_tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -59,10 +59,8 @@ class Predictor:
         texts = [_text(record, i) for i, record in enumerate(records)]
         canonical = [self._masker.mask(text) for text in texts]
         ids = [pattern_id(text) for text in canonical]
-        rows, novelty_p, labelled = self._rows(force, ids, canonical)
-        spread = apply_labels(
-            rows, force.label_model, self._settings.labelling, novelty_p, labelled
-        )
+        rows, novelty_p, given = self._rows(force, ids, canonical)
+        spread = apply_labels(rows, force.label_model, self._settings.labelling, novelty_p, given)
         answers = []
         for i, record in enumerate(records):
             row = rows[[i]]
@@ -95,15 +93,15 @@ class Predictor:
     def _rows(
         self, force: _Force, ids: list[str], canonical: list[str]
     ) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
-        """Responsibilities (N, K), p-values (N,) and whether an expert labelled it (N,)."""
+        """Responsibilities (N, K), p-values (N,) and the expert's labels (N,), -1 for none."""
         known = {p: i for i, p in enumerate(force.assigned.pattern_ids)}
         at = np.array([known.get(p, -1) for p in ids])
         new = np.flatnonzero(at < 0)
         stored = force.assigned.responsibilities[at.clip(0)]
         novelty_p = force.assigned.novelty_p[at.clip(0)].copy()
-        labelled = (force.labels.given[at.clip(0)] != NO_LABEL) & (at >= 0)
+        given = np.where(at >= 0, force.labels.given[at.clip(0)], NO_LABEL)
         if not len(new):
-            return stored, novelty_p, labelled
+            return stored, novelty_p, given
         scored = score_vectors(
             self._loaded_model(),
             self._embed([canonical[i] for i in new]),
@@ -115,7 +113,7 @@ class Predictor:
         order = np.empty(len(ids), int)
         old = np.flatnonzero(at >= 0)
         order[old], order[new] = np.arange(len(old)), len(old) + np.arange(len(new))
-        return sparse.vstack([stored[old], fresh]).tocsr()[order], novelty_p, labelled
+        return sparse.vstack([stored[old], fresh]).tocsr()[order], novelty_p, given
 
     def _refresh(self) -> _Force:
         active = active_version(self._store)

@@ -81,7 +81,8 @@ def test_confidence_is_the_tempered_top_probability():
     labels = random.integers(-1, 3, 200)
     found = propagate(rows, labels, NAMES, SETTINGS, np.ones(200))
     expected = temper(found.probabilities, found.model.temperature).max(axis=1)
-    np.testing.assert_allclose(found.confidence, expected, rtol=1e-6)
+    unlabelled = labels < 0
+    np.testing.assert_allclose(found.confidence[unlabelled], expected[unlabelled], rtol=1e-6)
 
 
 def test_new_rows_need_only_the_model():
@@ -89,7 +90,8 @@ def test_new_rows_need_only_the_model():
     rows = random.dirichlet(np.full(5, 0.3), 60)
     labels = random.integers(-1, 3, 60)
     whole = propagate(rows, labels, NAMES, SETTINGS, np.ones(60))
-    part = apply_labels(rows[7:9], fit_labels(rows, labels, 3, SETTINGS), SETTINGS, np.ones(2))
+    model = fit_labels(rows, labels, 3, SETTINGS)
+    part = apply_labels(rows[7:9], model, SETTINGS, np.ones(2), labels[7:9])
     np.testing.assert_allclose(part.probabilities, whole.probabilities[7:9], rtol=1e-12)
     np.testing.assert_allclose(part.confidence, whole.confidence[7:9], rtol=1e-12)
     with pytest.raises(InputError, match="model version"):
@@ -130,3 +132,13 @@ def test_interactive_at_full_size():
         propagate(rows, labels, names, SETTINGS, np.ones(n))
         spent.append(time.process_time() - start)
     assert min(spent) < 0.060
+
+
+def test_what_an_expert_said_of_a_row_is_its_label():
+    rows = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
+    labels = np.array([0, 0, 1, -1])  # the third contradicts its component
+    found = propagate(rows, labels, ["a", "b"], SETTINGS, np.ones(4))
+    assert found.label[:3].tolist() == [0, 0, 1]
+    assert found.confidence[:3].tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(found.probabilities, rows @ found.model.tau)  # the model's own view
+    assert found.probabilities[2].argmax() == 0
