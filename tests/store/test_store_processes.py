@@ -45,7 +45,10 @@ def write_lines(path: Path, count: int, first: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_labels_while_ingest_training_and_dashboard_run(tmp_path: Path) -> None:
-    """Counts must hold on every try; the latency, which a noisy machine spoils, on one of two."""
+    """Counts must hold on every try; the latency, which a noisy machine spoils, on one of two.
+
+    Ingest and training step aside, as the commands and flows that run them do.
+    """
     p95 = []
     for attempt in range(2):
         labels = run_everything(tmp_path / str(attempt))
