@@ -1,5 +1,11 @@
 """The 2-D map, stable from version to version."""
 
-from genlab.projection.map import map_positions, place_new, principal_positions, procrustes
+from genlab.projection.map import (
+    map_positions,
+    place_new,
+    principal_positions,
+    procrustes,
+    pull_in,
+)
 
-__all__ = ["map_positions", "place_new", "principal_positions", "procrustes"]
+__all__ = ["map_positions", "place_new", "principal_positions", "procrustes", "pull_in"]

@@ -35,6 +35,8 @@ def map_positions(
             start = np.where(known[:, None], previous, 0.0)
             start[~known] = place_new(latents[~known], latents[known], previous[known])
         positions = _umap(latents, start, neighbours, min_dist, seed)
+        if start is None:
+            positions = pull_in(positions)
     if known.sum() >= 2:
         positions = procrustes(positions, positions[known], previous[known])
     return np.ascontiguousarray(positions, dtype=np.float32)
@@ -76,6 +78,22 @@ def principal_positions(latents: np.ndarray) -> np.ndarray:
     positions[:, : len(axes)] = centred @ axes.T
     spread = positions[:, 0].std()
     return positions / spread if spread > 0 else positions
+
+
+def pull_in(positions: np.ndarray, share: float = 0.85) -> np.ndarray:
+    """``positions`` (N, 2) with the farthest 1 - ``share`` drawn in along their rays.
+
+    A radius r about the median beyond R, the ``share`` quantile, becomes R (1 + log(r / R)): order
+    and direction stay, and a few islands that UMAP let drift no longer shrink everything else.
+    """
+    centre = np.median(positions, axis=0)
+    rays = positions - centre
+    radius = np.hypot(rays[:, 0], rays[:, 1])
+    border = np.quantile(radius, share)
+    if border <= 0:
+        return positions
+    beyond = np.maximum(radius / border, 1.0)
+    return centre + rays * ((1.0 + np.log(beyond)) / beyond)[:, None]
 
 
 def procrustes(positions: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:

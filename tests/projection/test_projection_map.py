@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from genlab.errors import InputError
-from genlab.projection import map_positions, place_new, procrustes
+from genlab.projection import map_positions, place_new, procrustes, pull_in
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,20 @@ def test_place_new_twins_and_midpoints():
     np.testing.assert_allclose(placed, [[10, 0], [5, 0]], atol=0.01)
     assert (place_new(np.ones((2, 3)), np.empty((0, 3)), np.empty((0, 2))) == 0).all()
     assert place_new(np.empty((0, 2)), known, positions).shape == (0, 2)
+
+
+def test_pull_in_keeps_rays_and_order_and_bounds_the_farthest():
+    random = np.random.default_rng(5)
+    points = random.normal(size=(400, 2))
+    points[:8] *= 40  # islands
+    found = pull_in(points, 0.9)
+    centre = np.median(points, axis=0)
+    before, after = np.hypot(*(points - centre).T), np.hypot(*(found - centre).T)
+    border = np.quantile(before, 0.9)
+    near = before <= border
+    np.testing.assert_allclose(found[near], points[near], atol=1e-9)
+    np.testing.assert_allclose(after[~near], border * (1 + np.log(before[~near] / border)))
+    assert (np.argsort(before) == np.argsort(after)).all()
+    cosine = ((found - centre) * (points - centre)).sum(axis=1) / (before * after)
+    np.testing.assert_allclose(cosine, 1.0)
+    np.testing.assert_array_equal(pull_in(np.zeros((5, 2))), np.zeros((5, 2)))
