@@ -129,9 +129,13 @@ def coloured(page) -> int:
     )
 
 
+def first_number(said: str) -> int:
+    return int(re.findall(r"[\d,]+", said)[0].replace(",", ""))
+
+
 def settled_count(page) -> int:
     said = page.locator("#map-status b").inner_text()
-    return int(re.search(r"settled ([\d,]+) messages", said).group(1).replace(",", ""))
+    return first_number(said)
 
 
 def type_label(page, name: str) -> None:
@@ -184,7 +188,7 @@ def test_next_question_click_and_component(page, served: Served) -> None:
     page.wait_for_selector("#map-status >> text=/Would settle about/")
     page.click("#map-tabs >> text=component")
     button = page.locator("#map-detail button[data-act=component]")
-    size = int(re.search(r"[\d,]+", button.inner_text()).group().replace(",", ""))
+    size = first_number(button.inner_text())
     button.click()
     page.wait_for_function(f"genlabMap.get().selection().length === {size}")
     page.wait_for_selector(f"#map-head >> text=/^{size} pattern/")
@@ -339,8 +343,9 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
                 job = store.rows("model_versions.latest_training")[0]
                 return job if job["job_id"] != before and job["finished_at"] else None
 
-            wait_for("the second training", 150, second)
-            epochs = store.rows("model_versions.epochs", job_id=second()["job_id"])
+            job = wait_for("the second training", 150, second)
+            assert job is not None
+            epochs = store.rows("model_versions.epochs", job_id=job["job_id"])
             assert len(epochs) == 2
             drawn = "document.querySelector('#train-curves .js-plotly-plot')._fullData[0].x.length"
             page.wait_for_function(f"{drawn} === 2")

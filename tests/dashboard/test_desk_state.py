@@ -132,10 +132,13 @@ def test_filters_agree_with_the_texts(filled) -> None:
 def test_the_next_question_goes_round(filled) -> None:
     desk, _ = filled
     view = desk.view()
-    found, asked = questions(view), []
+    found = questions(view)
+    asked: list[str] = []
     seen = []
     for _ in range(len(found) + 1):
-        row, would, reason, asked = next_question(view, asked)
+        question = next_question(view, asked)
+        assert question is not None
+        row, would, reason, asked = question
         assert would > 0
         assert reason
         seen.append(row)
