@@ -7,9 +7,9 @@ from pathlib import Path
 
 from genlab.config import StoreSettings, load_settings
 from genlab.store.client import Store
-from genlab.store.workspace import Workspace, default_workspace, step_aside
+from genlab.store.workspace import Workspace, default_workspace
 
-__all__ = ["Store", "Workspace", "connect", "default_workspace", "step_aside"]
+__all__ = ["Store", "Workspace", "connect", "default_workspace"]
 
 
 def connect(

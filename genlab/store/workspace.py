@@ -82,13 +82,3 @@ def process_alive(pid: int) -> bool:
     except (FileNotFoundError, IndexError):
         return Path("/proc").exists() is False
     return state != "Z"
-
-
-def step_aside(nice: int = 10) -> None:
-    """Lower this process's priority: long work gives way to labels and pages (POSIX nice).
-
-    Measured on two busy cores, label p95 while an ingest and a training run: 155 ms without, 54 ms
-    with it.
-    """
-    if hasattr(os, "nice"):
-        os.nice(max(0, nice - os.nice(0)))

@@ -1,7 +1,7 @@
 """Batches for store tests, made by hand so that the store is tested without ingest."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -68,7 +68,7 @@ def batch(texts: Sequence[str], start: int = 0) -> dict[str, pa.Table]:
     }
 
 
-def events(labels: dict[str, str | None], prefix: str = "e") -> dict[str, pa.Table]:
+def events(labels: Mapping[str, str | None], prefix: str = "e") -> dict[str, pa.Table]:
     """Inputs of labels.append: pattern id -> label (None clears)."""
     return {
         "in_events": pa.table(

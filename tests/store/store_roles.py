@@ -16,7 +16,7 @@ from genlab.pipeline.jobs import Job
 from genlab.pipeline.labels import give_label, propagate_labels
 from genlab.pipeline.tables import list_column
 from genlab.pipeline.train import train_version
-from genlab.store import Store, connect, step_aside
+from genlab.store import Store, connect
 
 ENCODER = "random"
 _OVERRIDES = ["model.hidden=64", "model.components=32", "model.latent_dim=8"]
@@ -43,7 +43,6 @@ def embed_at_random(store: Store) -> int:
 
 def train_role(folder: str, epochs: int) -> int:
     """One training job, as `genlab train` runs it; the version it made."""
-    step_aside()
     settings = load_settings(overrides=[*_OVERRIDES, f"training.epochs={epochs}"])
     with connect(folder, may_own=False) as store, Job(store, "train") as job:
         return train_version(store, settings, ENCODER, job).version
@@ -51,7 +50,6 @@ def train_role(folder: str, epochs: int) -> int:
 
 def ingest_role(folder: str, path: str) -> tuple[int, int]:
     """`genlab ingest`; lines read and messages stored."""
-    step_aside()
     settings = load_settings()
     with connect(folder, may_own=False) as store:
         done = ingest(store, [path], IngestOptions(format="text", source="big"), settings.ingest)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -121,7 +122,7 @@ def test_merge_and_rename_keep_every_pattern(store: Store) -> None:
         annotator="ann",
     )
     ids = {r["name"]: r["label_id"] for r in store.rows("labels.list")}
-    change = {"colour": None, "description": None, "annotator": "ann"}
+    change: dict[str, Any] = {"colour": None, "description": None, "annotator": "ann"}
     store.write(
         "labels.define", label_id=ids["Pump"], name="Pump", merged_into=ids["pump"], **change
     )
