@@ -257,13 +257,13 @@ class Triage:
         self._refit_labels()
 
     def _refit_labels(self) -> None:
-        self.classes_ = np.array(sorted({y for y in self._given if y is not None}), dtype=object)
+        self.classes_ = np.array(_classes(self._given), dtype=object)
         self._label_model: LabelModel = fit_labels(
             self._responsibilities, self._codes(), len(self.classes_), self._settings.labelling
         )
 
     def _codes(self) -> np.ndarray:
-        classes = sorted({y for y in self._given if y is not None})
+        classes = _classes(self._given)
         number = {label: i for i, label in enumerate(classes)}
         return np.array([NO_LABEL if y is None else number[y] for y in self._given], np.int64)
 
@@ -320,6 +320,15 @@ def _cleaned(y: Labels | None, rows: int) -> list[Any]:
 
 def _digest(row: np.ndarray) -> bytes:
     return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+
+
+def _classes(given: Sequence[Any]) -> list[Any]:
+    """The distinct labels, sorted; by their text where they cannot be compared."""
+    distinct = {y for y in given if y is not None}
+    try:
+        return sorted(distinct)
+    except TypeError:
+        return sorted(distinct, key=str)
 
 
 def _fraction(row: np.ndarray) -> float:

@@ -24,7 +24,9 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     if not Path("/var/log/alternatives.log").exists():
-        pytest.skip("/var/log/alternatives.log is not here: the README's log example is a Debian file")
+        pytest.skip(
+            "/var/log/alternatives.log is not here: the README's log example is a Debian file"
+        )
     home = tmp_path / "home"
     home.mkdir()
     temporary = tmp_path / "tmp"

@@ -382,3 +382,12 @@ def test_texts_with_two_labels_a_kind(tmp_path: Path) -> None:
     triage.save(tmp_path / "texts")
     loaded = Triage.load(tmp_path / "texts")
     np.testing.assert_array_equal(loaded.predict_proba(texts), triage.predict_proba(texts))
+
+
+def test_labels_of_different_types_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    data = np.vstack([rng.normal(c, 0.1, (20, 4)) for c in (-2, 2)]).astype(np.float32)
+    labels = [1] + [None] * 19 + ["one"] + [None] * 19
+    triage = Triage(components=2, latent_dim=2, seed=0).fit(data, labels)
+    assert set(triage.classes_) == {1, "one"}
+    assert triage.predict_proba(data).shape == (40, 2)

@@ -1,6 +1,8 @@
 """Messages in, predictions out: ingest, predict, export."""
 
 import json
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,17 @@ def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fi
             job.progress(total.lines)
 
         options = IngestOptions(format=format_, **fields)  # type: ignore[arg-type]
-        done = run(store, paths, options, desk.settings.ingest, report, job.should_stop)
+        ended = threading.Event()
+        if options.follow:  # Ctrl-C is how it ends, not an interruption
+            signal.signal(signal.SIGINT, lambda *_: ended.set())
+        done = run(
+            store,
+            paths,
+            options,
+            desk.settings.ingest,
+            report,
+            lambda: ended.is_set() or job.should_stop(),
+        )
     show(
         done._asdict(),
         as_json,

@@ -82,10 +82,12 @@ def run_training(desk: Desk, fresh: bool = False) -> Any:
 def score(desk: Desk, as_json: bool) -> None:
     """Embed and score what came in since, under the active version; no training."""
     from genlab.encoders import load_encoder
+    from genlab.pipeline.assigned import active_version
     from genlab.pipeline.jobs import Job
     from genlab.pipeline.score import score_new
 
     with desk.connect() as store, progress("score") as bar, Job(store, "score") as job:
+        active_version(store)  # refused before the encoder takes its seconds to load
         done = score_new(store, load_encoder(desk.settings.encoder), desk.settings, bar)
         job.version = done.version
     show(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-_WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
+_WORD = re.compile(r"(?<!<)\b[A-Za-z][A-Za-z_]{2,}")  # not the masks: <NUM>, <PATH:down>
 _EXEMPLARS = 3
 _NAME_WORDS = 3
 
@@ -71,11 +71,12 @@ def component_names(texts: Sequence[str], winner: np.ndarray, k: int) -> list[st
         words[c].update(set(_WORD.findall(text)))
     spread = Counter(word for counter in words for word in counter)
     filled = sum(1 for counter in words if counter)
+    claimed = set(winner.tolist())
     names = []
-    for counter in words:
+    for c, counter in enumerate(words):
         ranked = sorted(
             counter,
             key=lambda w: (-counter[w] * math.log(1 + filled / spread[w]), w),
         )
-        names.append(" ".join(ranked[:_NAME_WORDS]) or ("unnamed" if counter else "spare"))
+        names.append(" ".join(ranked[:_NAME_WORDS]) or ("unnamed" if c in claimed else "spare"))
     return names

@@ -118,20 +118,20 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
     if key == "pattern_id":
         pattern_of = {text: text for text in texts}
     unmatched = sorted({text for text in texts if pattern_of.get(text) is None})
-    by_annotator: dict[str, tuple[list[str], list[str | None], list[datetime | None]]] = {}
+    by_annotator: dict[str, dict[str, tuple[str, datetime | None]]] = {}  # a later row wins
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=2):
         if not (row["label"] or "").strip():
             raise InputError(f"{path}, line {number}: the label is empty")
         pattern = pattern_of.get(text)
         if pattern is not None:
             who = plain(row.get("annotator") or annotator)
-            group = by_annotator.setdefault(who, ([], [], []))
-            group[0].append(pattern)
-            group[1].append(plain(row["label"]))
-            group[2].append(_parse_time(row.get("at"), path, number))
-    for who, (patterns, labels, times) in by_annotator.items():
-        _append(store, patterns, labels, times, "import", who)
-    labelled = {p for patterns, _, _ in by_annotator.values() for p in patterns}
+            said = (plain(row["label"]), _parse_time(row.get("at"), path, number))
+            by_annotator.setdefault(who, {})[pattern] = said
+    for who, answers in by_annotator.items():
+        labels: list[str | None] = [label for label, _ in answers.values()]
+        times = [at for _, at in answers.values()]
+        _append(store, list(answers), labels, times, "import", who)
+    labelled = set().union(*by_annotator.values())
     return Imported(len(rows), len(labelled), unmatched)
 
 

@@ -254,3 +254,12 @@ def test_labels_are_one_short_line(fitted: Store, label: str) -> None:
     with pytest.raises(InputError, match="1 to 120 characters"):
         give_label(fitted, [pattern], label, "key", "ann")
     assert current(fitted) == {}
+
+
+def test_of_two_rows_for_one_pattern_the_later_counts(fitted: Store, tmp_path: Path) -> None:
+    text = fitted.rows("patterns.all")[0]["canonical_text"]
+    file = tmp_path / "twice.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["text", "label"], [text, "first"], [text, "second"]])
+    assert import_labels(fitted, file, "ann").labelled_patterns == 1
+    assert list(current(fitted).values()) == ["second"]
