@@ -50,6 +50,13 @@ SELECT a.pattern_id, a.components, a.responsibilities, a.log_px, a.held_out, a.n
 FROM assignment a JOIN pattern p USING (pattern_id)
 WHERE a.version = $version ORDER BY a.pattern_id;
 
+-- name: message_counts
+-- kind: read
+-- Messages of each pattern of a version, in the order of pattern_id.
+SELECT p.message_count
+FROM assignment a JOIN pattern p USING (pattern_id)
+WHERE a.version = $version ORDER BY a.pattern_id;
+
 -- name: positions
 -- kind: read
 -- Latent means and map positions of a version: the start of the next map.

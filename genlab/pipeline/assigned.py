@@ -1,5 +1,6 @@
 """What a model version says, as arrays: the common ground of labels, suggestions and the pages."""
 
+import time
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -108,20 +109,40 @@ def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> P
 
 
 class AssignedCache:
-    """The last few versions read, by version and how many patterns it has scored."""
+    """The last few versions read, by version and how many patterns it has scored.
 
-    def __init__(self, store: Store, size: int = 2):
+    Counts of messages are read again every ``fresh_seconds``, everything else only when patterns
+    were scored since.
+    """
+
+    def __init__(self, store: Store, size: int = 2, fresh_seconds: float = 30.0):
         self._store = store
         self._size = size
-        self._held: OrderedDict[tuple[int, int], Assigned] = OrderedDict()
+        self._fresh_seconds = fresh_seconds
+        self._held: OrderedDict[tuple[int, int], tuple[Assigned, float]] = OrderedDict()
 
     def get(self, version: int, components: int) -> Assigned:
-        """The assignments of a version, read again only when patterns were scored since."""
+        """The assignments of a version."""
         counts = {r["version"]: r["patterns"] for r in self._store.rows("assignments.counts")}
         key = (version, counts.get(version, 0))
-        if key not in self._held:
-            self._held[key] = load_assigned(self._store, version, components)
-            while len(self._held) > self._size:
-                self._held.popitem(last=False)
+        now = time.monotonic()
+        assigned, read_at = self._held.get(key, (None, 0.0))
+        if assigned is None:
+            assigned, read_at = load_assigned(self._store, version, components), now
+        elif now - read_at > self._fresh_seconds:
+            assigned, read_at = self._recounted(assigned), now
+        self._held[key] = assigned, read_at
         self._held.move_to_end(key)
-        return self._held[key]
+        while len(self._held) > self._size:
+            self._held.popitem(last=False)
+        return assigned
+
+    def _recounted(self, assigned: Assigned) -> Assigned:
+        """The same object when no message came in."""
+        table = self._store.read("assignments.message_counts", version=assigned.version)
+        counts = table["message_count"].to_numpy()
+        if np.array_equal(counts, assigned.message_counts) or len(counts) != len(
+            assigned.message_counts
+        ):
+            return assigned
+        return assigned._replace(message_counts=counts)
