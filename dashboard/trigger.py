@@ -24,9 +24,9 @@ def start(deployment: str, parameters: dict[str, Any] | None = None) -> str:
     name = deployment if "/" in deployment else f"{deployment}/{deployment}"
     with _server(f"start {deployment}"):
         try:
-            run: Any = run_deployment(
-                name, parameters=parameters or {}, timeout=0, as_subflow=False
-            )
+            # _sync: on a thread with a running event loop it would return a coroutine instead.
+            options: Any = {"timeout": 0, "as_subflow": False, "_sync": True}
+            run: Any = run_deployment(name, parameters=parameters or {}, **options)
         except ObjectNotFound:
             raise GenlabError(
                 f"cannot start {deployment}: no deployment {name!r}; does the flow runner run? "
