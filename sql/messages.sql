@@ -3,9 +3,23 @@
 -- name: ingest_batch
 -- kind: write
 -- Store one batch: messages not stored before, their patterns' counts, refused input, positions.
+-- A message whose id is taken by another text or source is refused; the same one again is nothing.
+CREATE TEMP TABLE taken AS
+SELECT m.rowid AS place FROM message m SEMI JOIN in_messages b ON b.message_id = m.message_id;
+
+CREATE TEMP TABLE holder AS
+SELECT m.message_id, m.source, m.text FROM message m JOIN taken t ON t.place = m.rowid;
+
 CREATE TEMP TABLE fresh AS
 SELECT DISTINCT ON (b.message_id) b.*
-FROM in_messages b ANTI JOIN message m ON m.message_id = b.message_id;
+FROM in_messages b ANTI JOIN holder h ON h.message_id = b.message_id;
+
+CREATE TEMP TABLE clash AS
+SELECT b.source, b.message_id, b.text, h.source AS held_by
+FROM in_messages b
+JOIN (FROM holder UNION ALL SELECT message_id, source, text FROM fresh) h
+  ON h.message_id = b.message_id
+WHERE h.source <> b.source OR h.text <> b.text;
 
 CREATE TEMP TABLE fresh_pattern AS
 SELECT f.*, p.canonical_text, p.sample_text, k.pattern_id IS NOT NULL AS known
@@ -16,11 +30,27 @@ FROM (SELECT pattern_id, count(*) AS n, any_value(severity) AS severity,
 JOIN (SELECT DISTINCT ON (pattern_id) * FROM in_patterns) p USING (pattern_id)
 LEFT JOIN pattern k ON k.pattern_id = f.pattern_id;
 
+-- Equal refusals of one place are numbered: input read again finds all its numbers used.
 CREATE TEMP TABLE refused AS
-SELECT DISTINCT r.source, r.path, r.position, r.reason, r.detail, r.raw, r.file_id
-FROM in_rejected r
-ANTI JOIN quarantine q
-  ON q.file_id = r.file_id AND q.position = r.position AND q.reason = r.reason AND q.raw = r.raw;
+WITH offered AS (
+    SELECT source, path, position, reason, detail, raw, file_id FROM in_rejected
+    UNION ALL
+    SELECT c.source, coalesce(f.path, '-'), 0, 'duplicate_id',
+           format('found the id "{}", which another message has already (source "{}"), expected '
+                  'each id once; name a field of unique ids with --id-field, or correct the sender',
+                  left(c.message_id, 200), c.held_by),
+           left(to_json({id: c.message_id, text: c.text})::VARCHAR, 2000),
+           coalesce(f.file_id, c.source || ':-')
+    FROM clash c LEFT JOIN in_position f ON true
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY file_id, position, reason, raw) AS number FROM offered
+), stored AS (
+    SELECT file_id, position, reason, raw, count(*) AS n FROM quarantine
+    WHERE file_id IN (SELECT file_id FROM offered) GROUP BY ALL
+)
+SELECT n.source, n.path, n.position, n.reason, n.detail, n.raw, n.file_id
+FROM numbered n LEFT JOIN stored s USING (file_id, position, reason, raw)
+WHERE n.number > coalesce(s.n, 0);
 
 INSERT INTO message
 SELECT message_id, source, device, severity, occurred_at, $now::TIMESTAMP, text, pattern_id,

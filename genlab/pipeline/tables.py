@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from genlab.records import Batch
+from genlab.records import Batch, FilePosition, Rejected
 
 
 def list_column(matrix: np.ndarray) -> pa.ListArray:
@@ -80,7 +80,6 @@ def batch_tables(batch: Batch) -> dict[str, pa.Table]:
     """The inputs of ``messages.ingest_batch``."""
     columns: list[Any] = list(zip(*batch.messages, strict=True)) or [[]] * 8
     ids, source, device, severity, occurred, text, pattern, attributes = columns
-    file_id = batch.position.file_id if batch.position else "-"
     return {
         "in_messages": pa.table(
             [
@@ -100,9 +99,15 @@ def batch_tables(batch: Batch) -> dict[str, pa.Table]:
             schema=_PATTERN,
         ),
         "in_rejected": pa.Table.from_pylist(
-            [{**r._asdict(), "file_id": file_id} for r in batch.rejected], schema=_REJECTED
+            [{**r._asdict(), "file_id": _stream(r, batch.position)} for r in batch.rejected],
+            schema=_REJECTED,
         ),
         "in_position": pa.Table.from_pylist(
             [batch.position._asdict()] if batch.position else [], schema=_POSITION
         ),
     }
+
+
+def _stream(rejected: Rejected, position: FilePosition | None) -> str:
+    """What a position counts in: a file's content, else all that comes by this source and path."""
+    return position.file_id if position else f"{rejected.source}:{rejected.path}"

@@ -37,11 +37,11 @@ CREATE TABLE quarantine (
 COMMENT ON TABLE quarantine IS 'Input that could not become a message, and why';
 COMMENT ON COLUMN quarantine.source IS 'Name of the source';
 COMMENT ON COLUMN quarantine.path IS 'File it was read from';
-COMMENT ON COLUMN quarantine.position IS 'Line or record number, from 1';
+COMMENT ON COLUMN quarantine.position IS 'Line or record number, from 1; 0 for a whole file and for an id the store knew';
 COMMENT ON COLUMN quarantine.reason IS 'Short code';
 COMMENT ON COLUMN quarantine.detail IS 'What was found, what was expected, what to do';
 COMMENT ON COLUMN quarantine.raw IS 'The input, escaped and cut';
-COMMENT ON COLUMN quarantine.file_id IS 'Identity of the file content; with position and raw, the key';
+COMMENT ON COLUMN quarantine.file_id IS 'Identity of the content, or source:path; with position, reason and raw, the key';
 COMMENT ON COLUMN quarantine.received_at IS 'When it was refused; UTC';
 
 CREATE TABLE ingest_file (

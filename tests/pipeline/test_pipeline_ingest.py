@@ -1,20 +1,24 @@
 """Ingest and embed against a real store: nothing lost, nothing doubled, nothing done twice."""
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from genlab.config import Settings
+from genlab.config import Settings, load_settings
 from genlab.encoders import Encoder
 from genlab.errors import InputError
 from genlab.ingest import IngestOptions
 from genlab.pipeline.embed import embed
 from genlab.pipeline.ingest import Ingested, ingest
 from genlab.pipeline.tables import matrix, strings
-from genlab.store import Store
+from genlab.store import Store, connect
 
 TEXT = IngestOptions(format="text", source="app")
 
@@ -103,6 +107,82 @@ def test_given_ids_are_the_identity(store: Store, settings: Settings, tmp_path: 
         path.write_text("".join(json.dumps({"id": i, "text": f"t {i}"}) + "\n" for i in range(4)))
         run(store, settings, path, options)
     assert totals(store)[0] == 4
+
+
+Lines = st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abc")), min_size=1, max_size=8)
+
+
+@hypothesis.settings(max_examples=25, deadline=None)
+@given(files=st.lists(Lines, min_size=1, max_size=4), grown=Lines, small=st.booleans())
+def test_every_line_is_a_message_or_in_quarantine(
+    tmp_path_factory: pytest.TempPathFactory,
+    files: list[list[tuple[int, str]]],
+    grown: list[tuple[int, str]],
+    small: bool,
+) -> None:
+    """Ids taken by another file, another source or an earlier line; the oracle counts lines."""
+    folder = tmp_path_factory.mktemp("files")
+    chosen = load_settings().ingest.model_copy(update={"batch_lines": 2 if small else 1000})
+    options = IngestOptions(format="jsonl")  # each file is its own source
+    with connect(folder / "workspace") as store:
+        for step, lines in enumerate([*files, grown]):
+            path = folder / f"f{min(step, len(files) - 1)}.jsonl"  # the last one grows
+            with path.open("a") as file:
+                file.writelines(json.dumps({"id": i, "text": t}) + "\n" for i, t in lines)
+            ingest(store, [str(path)], options, chosen)
+        messages, _, quarantined = totals(store)
+        # the same id, source and text in a later run is the same message (or refusal) again
+        held: dict[int, tuple[int, str]] = {}
+        offered: set[tuple[int, int, str]] = set()
+        repeated = 0
+        for step, lines in enumerate([*files, grown]):
+            first = dict(reversed(lines))
+            said = {(i, min(step, len(files) - 1), text) for i, text in first.items()}
+            repeated += len(said & offered)
+            offered |= said
+            for i, source, text in said:
+                held.setdefault(i, (source, text))
+        assert messages == len(held)
+        assert messages + quarantined + repeated == sum(map(len, [*files, grown]))
+        reasons = {row["reason"] for row in store.rows("messages.quarantine_list", limit=100)}
+        assert reasons <= {"duplicate_id"}
+        again = ingest(store, [str(folder / "*.jsonl")], options, chosen)
+        assert (again.messages, again.quarantined) == (0, 0)
+
+
+def test_a_taken_id_is_explained(store: Store, settings: Settings, tmp_path: Path) -> None:
+    for name in ("pumps", "doors"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps({"id": i, "text": f"{name} {i}"}) + "\n" for i in "xyz"))
+        done = run(store, settings, path, IngestOptions())
+    assert (done.lines, done.messages, done.quarantined) == (3, 0, 3)
+    row = store.rows("messages.quarantine_list", limit=9)[0]
+    assert (row["source"], row["reason"], row["path"]) == ("doors", "duplicate_id", str(path))
+    assert "pumps" in row["detail"]
+    assert "--id-field" in row["detail"]
+    assert "doors" in row["raw"]
+
+
+def test_refused_input_without_a_position_is_kept_apart(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.log.gz").write_bytes(gzip.compress(b"line\n" * 99)[:20])
+    for expected in (2, 0):
+        done = ingest(store, [str(tmp_path / "*.gz")], IngestOptions(), settings.ingest)
+        assert (done.lines, done.quarantined) == (2, expected)
+
+
+def test_bad_records_of_one_line_are_each_refused(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    record = {"severityNumber": 9}  # no body
+    request = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record] * 3}]}]}
+    path = tmp_path / "request.otlp"
+    path.write_text(json.dumps(request) + "\n")
+    done = run(store, settings, path, IngestOptions(format="otlp"))
+    assert (done.lines, done.messages, done.quarantined) == (3, 0, 3)
+    assert totals(store)[2] == done.quarantined
 
 
 def test_stops_after_the_batch_and_goes_on_from_there(

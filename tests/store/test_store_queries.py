@@ -69,7 +69,12 @@ def test_one_id_twice_in_a_batch_is_one_message(store: Store) -> None:
     doubled["in_messages"] = doubled["in_messages"].set_column(
         ids, "message_id", pa.array(["same", "same"])
     )
-    assert store.write("messages.ingest_batch", doubled)["messages"] == 1
+    assert store.write("messages.ingest_batch", doubled) == {
+        "messages": 1,
+        "patterns": 1,
+        "rejected": 1,
+    }
+    assert store.rows("messages.quarantine_list", limit=9)[0]["reason"] == "duplicate_id"
     assert store.rows("checks.wrong_counts") == []
 
 
