@@ -15,17 +15,34 @@ SELECT count(*) AS assignments FROM in_assignments;
 
 -- name: relabel
 -- kind: write
--- What labels changed: label, confidence, s_ood, evidence and verdict of the given patterns.
--- A propagation that saw fewer label events than one before it changes nothing.
+-- What labels made of a version's patterns: those that differ from what is stored are written.
+-- A propagation that saw fewer label events than one before it changes nothing, be that one's
+-- result what was stored already.  Answers messages that became known, ceased to be, and are.
+CREATE TEMP TABLE relabelled AS
+SELECT r.*, a.verdict AS was
+FROM in_relabelled r
+JOIN assignment a ON a.version = $version AND a.pattern_id = r.pattern_id
+WHERE $seq >= (SELECT labels_seq FROM model_version WHERE version = $version)
+  AND (a.label IS DISTINCT FROM r.label OR a.verdict <> r.verdict
+       OR abs(a.confidence - r.confidence) > 1e-6 OR abs(a.s_ood - r.s_ood) > 1e-6
+       OR abs(a.evidence - r.evidence) > 1e-6);
+
 UPDATE assignment SET label = r.label, confidence = r.confidence, s_ood = r.s_ood,
                       evidence = r.evidence, verdict = r.verdict
-FROM in_relabelled r
-WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id
-  AND $seq >= (SELECT labels_seq FROM model_version WHERE version = $version);
+FROM relabelled r
+WHERE assignment.version = $version AND assignment.pattern_id = r.pattern_id;
 
 UPDATE model_version SET labels_seq = greatest(labels_seq, $seq) WHERE version = $version;
 
-SELECT count(*) AS relabelled FROM in_relabelled;
+SELECT (SELECT count(*) FROM relabelled) AS relabelled,
+       coalesce(sum(message_count) FILTER (was <> 'known' AND verdict = 'known'), 0)::BIGINT
+           AS settled,
+       coalesce(sum(message_count) FILTER (was = 'known' AND verdict <> 'known'), 0)::BIGINT
+           AS unsettled,
+       (SELECT coalesce(sum(p.message_count), 0)::BIGINT
+        FROM assignment a JOIN pattern p USING (pattern_id)
+        WHERE a.version = $version AND a.verdict = 'known') AS known
+FROM relabelled JOIN pattern USING (pattern_id);
 
 -- name: labelled
 -- kind: read

@@ -22,7 +22,6 @@ from genlab.pipeline.assigned import (
     load_labels,
     spread,
 )
-from genlab.pipeline.tables import strings
 from genlab.store import Store
 
 MAX_LABEL_LENGTH = 120
@@ -79,7 +78,8 @@ def propagate_labels(
 ) -> tuple[Assigned, Labels, Propagation, Settled]:
     """Bring the assignments of a version (default: the active one) in line with the labels.
 
-    Writes only the rows that changed.  No model is needed: one sparse matrix product.
+    Writes only the rows that changed, none when a propagation that saw more labels was there first.
+    No model is needed: one sparse matrix product.
     """
     if version is None:
         row = active_version(store)
@@ -88,7 +88,7 @@ def propagate_labels(
     assigned = (cache or AssignedCache(store)).get(row["version"], row["components"])
     labels = load_labels(store, assigned)
     after = spread(assigned, labels, settings)
-    settled = _write_changes(store, assigned, labels, after)
+    settled = _write(store, assigned, labels, after)
     return assigned, labels, after, settled
 
 
@@ -214,43 +214,23 @@ def _parse_time(text: str | None, path: Path, number: int) -> datetime | None:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
-def _write_changes(store: Store, assigned: Assigned, labels: Labels, after: Propagation) -> Settled:
-    table = assigned.table
+def _write(store: Store, assigned: Assigned, labels: Labels, after: Propagation) -> Settled:
+    """Send every row: the store compares, in the transaction that also moves labels_seq on."""
     names = np.array([*labels.names, None], dtype=object)  # index -1 is None
-    label = names[after.label]
-    stored = store.read("assignments.labelled", version=assigned.version)
-    if stored.num_rows != table.num_rows:  # scored meanwhile: the scorer propagates as well
-        return Settled(0, 0, 0, 0)
-    changed = (
-        (strings(stored["label"]) != label)
-        | (strings(stored["verdict"]) != after.verdict)
-        | (np.abs(stored["confidence"].to_numpy() - after.confidence) > 1e-6)
-        | (np.abs(stored["s_ood"].to_numpy() - after.s_ood) > 1e-6)
-        | (np.abs(stored["evidence"].to_numpy() - after.evidence) > 1e-6)
+    rows = pa.table(
+        {
+            "pattern_id": assigned.pattern_ids,
+            "label": pa.array(names[after.label], pa.string()),
+            "confidence": after.confidence.astype(float),
+            "s_ood": after.s_ood.astype(float),
+            "evidence": after.evidence.astype(float),
+            "verdict": pa.array(after.verdict, pa.string()),
+        }
     )
-    was = strings(stored["verdict"]) == "known"
-    now = after.verdict == "known"
-    counts = assigned.message_counts
-    if changed.any():
-        rows = pa.table(
-            {
-                "pattern_id": assigned.pattern_ids[changed],
-                "label": pa.array(label[changed], pa.string()),
-                "confidence": after.confidence[changed].astype(float),
-                "s_ood": after.s_ood[changed].astype(float),
-                "evidence": after.evidence[changed].astype(float),
-                "verdict": pa.array(after.verdict[changed], pa.string()),
-            }
-        )
-        store.write(
-            "assignments.relabel",
-            inputs={"in_relabelled": rows},
-            version=assigned.version,
-            seq=labels.seq,
-        )
-    return Settled(
-        int(changed.sum()),
-        int(counts[now & ~was].sum()),
-        int(counts[was & ~now].sum()),
-        int(counts[now].sum()),
+    done = store.write(
+        "assignments.relabel",
+        inputs={"in_relabelled": rows},
+        version=assigned.version,
+        seq=labels.seq,
     )
+    return Settled(done["relabelled"], done["settled"], done["unsettled"], done["known"])

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -150,6 +151,29 @@ def test_a_late_propagation_that_saw_less_changes_nothing(fitted: Store, quick: 
     assert {**row, "label": "stale", "confidence": 0.25} in fitted.rows(
         "assignments.labelled", version=1
     )
+
+
+def test_a_late_worker_never_puts_an_undone_label_back(fitted: Store, quick: Settings) -> None:
+    """Worker 1 computes with a label; undo; worker 2 finds nothing to change; worker 1 writes."""
+    stored = fitted.rows("assignments.labelled", version=1)
+    give(fitted, labelled_by_component(fitted, 1))
+
+    class Late:
+        """A store whose owner hears of worker 1's result after worker 2 is done."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(fitted, name)
+
+        def write(self, name: str, **given: Any) -> dict[str, Any]:
+            take_back(fitted, "ann")
+            propagate_labels(fitted, quick.labelling)
+            return fitted.write(name, **given)
+
+    settled = propagate_labels(cast(Store, Late()), quick.labelling)[3]
+    assert (settled.changed, settled.settled_messages, settled.known_messages) == (0, 0, 0)
+    after = fitted.rows("assignments.labelled", version=1)
+    assert [row["label"] for row in after] == [row["label"] for row in stored]
+    assert not any(row["verdict"] == "known" for row in after)
 
 
 HOSTILE = [
