@@ -4,13 +4,15 @@
 overrides of the command line, and returns an immutable :class:`Settings`.
 """
 
+import ipaddress
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from genlab.errors import ConfigError
 from genlab.resources import resource
@@ -79,7 +81,7 @@ class LossWeights(_Section):
 class LabellingSettings(_Section):
     alpha0: float = Field(gt=0)
     novel_p: float = Field(ge=0, le=1)
-    unnamed_s_ood: float = Field(ge=0, le=1)
+    min_evidence: float = Field(ge=0, le=1)
     between_confidence: float = Field(ge=0, le=1)
     stored_responsibilities: int = Field(ge=1)
 
@@ -97,10 +99,20 @@ class StoreSettings(_Section):
 
 class ServeSettings(_Section):
     host: str
+    open_to_the_network: bool
     dashboard_port: int = Field(ge=0, le=65535)
     prefect_port: int = Field(ge=0, le=65535)
     dashboard_workers: int = Field(ge=1)
     dashboard_threads: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> "ServeSettings":
+        if not self.open_to_the_network and not _loopback(self.host):
+            raise ValueError(
+                f"{self.host} is not this machine alone, and there are no accounts: everyone who "
+                "reaches it could label and train; set serve.open_to_the_network = true to accept"
+            )
+        return self
 
 
 class SourceSettings(_Section):
@@ -178,6 +190,13 @@ def _validated(merged: Mapping[str, Any], origin: str) -> Settings:
         ) from None
 
 
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -203,5 +222,8 @@ def _parse_override(override: str) -> dict[str, Any]:
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()
+        try:  # what `genlab up` hands on to its services
+            value = json.loads(text)
+        except ValueError:
+            value = text.strip()
     return {section: {key: value}}

@@ -236,7 +236,7 @@ class Triage:
             curriculum,
             self._settings.weights,
             self._settings.training,
-            self._settings.labelling.alpha0,
+            self._settings.labelling.alpha0 / max(len(_classes(self._given)), 1),  # per cell
         ):
             pass
         self._rescore()

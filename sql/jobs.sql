@@ -30,6 +30,13 @@ WHERE job_id = $job_id AND status IN ('running', 'cancelling');
 
 SELECT status FROM job WHERE job_id = $job_id;
 
+-- name: beat
+-- kind: write
+-- The process of a job lives; answers the status.
+UPDATE job SET updated_at = $now::TIMESTAMP WHERE job_id = $job_id AND finished_at IS NULL;
+
+SELECT status FROM job WHERE job_id = $job_id;
+
 -- name: finish
 -- kind: write
 -- A job ends: done, failed or cancelled.
@@ -59,5 +66,6 @@ SELECT * FROM job ORDER BY started_at DESC LIMIT $limit;
 
 -- name: running
 -- kind: read
--- Jobs that have not ended.
-SELECT * FROM job WHERE finished_at IS NULL ORDER BY started_at;
+-- Jobs that have not ended; silent_seconds since their last sign of life.
+SELECT *, epoch($now::TIMESTAMP - updated_at) AS silent_seconds
+FROM job WHERE finished_at IS NULL ORDER BY started_at;

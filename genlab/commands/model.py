@@ -7,6 +7,7 @@ import click
 
 from genlab.commands.common import Desk, desk_options, example, progress, show, table
 from genlab.config import with_overrides
+from genlab.store import Store
 
 _PRIORS = ["standard_normal", "mixture", "vamp"]
 
@@ -14,8 +15,8 @@ _PRIORS = ["standard_normal", "mixture", "vamp"]
 @click.command(epilog=example("genlab train\ngenlab train --epochs 3 --set weights.kl_weight=0.5"))
 @click.option("--epochs", type=click.IntRange(min=1), help="A short run instead of the curriculum.")
 @click.option("--curriculum", help="A name in config/curricula/, or a path.")
-@click.option("--prior", type=click.Choice(_PRIORS))
-@click.option("--components", help="K, or auto.")
+@click.option("--prior", type=click.Choice(_PRIORS), help="Starts from nothing.")
+@click.option("--components", help="K, or auto; starts from nothing.")
 @click.option("--fresh", is_flag=True, help="From nothing, not from the active version.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options
@@ -39,6 +40,7 @@ def train(
         "model.components": components,
     }
     settings = with_overrides(desk.settings, given)
+    fresh = fresh or prior is not None or components is not None
     done = run_training(Desk(desk.workspace, settings), fresh)
     show(
         {"version": done.version, "promoted": done.promoted, "metrics": done.metrics},
@@ -111,7 +113,7 @@ def promote(desk: Desk, version: int) -> None:
 
     with desk.connect() as store:
         run(store, version, desk.settings.labelling)
-    click.echo(f"version {version} is in force")
+        click.echo(f"version {version} is in force{_unscored(store)}")
 
 
 @click.command(epilog=example("genlab rollback"))
@@ -122,7 +124,14 @@ def rollback(desk: Desk) -> None:
 
     with desk.connect() as store:
         version = roll_back(store, desk.settings.labelling)
-    click.echo(f"version {version} is in force again")
+        click.echo(f"version {version} is in force again{_unscored(store)}")
+
+
+def _unscored(store: Store) -> str:
+    """What came in since that version last scored."""
+    if not store.read("checks.unscored_patterns").num_rows:
+        return ""
+    return "; some patterns came in since it last scored: run `genlab score`"
 
 
 @click.command(epilog=example("genlab versions --json"))

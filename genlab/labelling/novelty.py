@@ -36,13 +36,13 @@ def verdicts(
 
     known: an expert labelled this very pattern (``labelled`` (N,) bool);
     novel: novelty_p < settings.novel_p;
-    unnamed: evidence < 1 - settings.unnamed_s_ood, its components carry no label;
+    unnamed: evidence < settings.min_evidence, its components carry no label;
     between: confidence < settings.between_confidence, several labels claim it;
     known: otherwise.  All inputs (N,) in [0, 1].
     """
     rules = [
         novelty_p < settings.novel_p,
-        evidence < 1.0 - settings.unnamed_s_ood,
+        evidence < settings.min_evidence,
         confidence < settings.between_confidence,
     ]
     codes = np.select(rules, [_NOVEL, _UNNAMED, _BETWEEN], default=_KNOWN)

@@ -120,7 +120,9 @@ def apply_labels(
     reach = evidence(rows, model.counts)
     if n_labels:
         label = np.where(reach > 0, probabilities.argmax(axis=1), NO_LABEL)
-        confidence = np.where(reach > 0, _top_tempered(probabilities, model.temperature), 0.0)
+        # One label alone has nothing to be compared with: only its reach says anything.
+        sure = _top_tempered(probabilities, model.temperature) if n_labels > 1 else reach
+        confidence = np.where(reach > 0, sure, 0.0)
     else:
         label = np.full(rows.shape[0], NO_LABEL)
         confidence = np.zeros(rows.shape[0])

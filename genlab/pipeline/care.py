@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,30 +105,34 @@ def backup(store: Store, target: Path) -> int:
 def restore(workspace: Workspace, source: Path, force: bool = False) -> None:
     """Unpack a backup into a workspace nobody uses.
 
-    A database already there is kept beside it as genlab.duckdb.before-restore, and only replaced
-    with ``force``.  Raises InputError for a file that is no backup.
+    A database already there is replaced only with ``force``; it, its models and settings are then
+    kept in a folder before-restore-TIME.  Raises InputError for a file that is no backup.
     """
-    if read_service_file(workspace.owner_file) is not None:
-        raise InputError(f"{workspace.folder} is in use: run `genlab down` first")
+    for service in (workspace.up_file, workspace.owner_file):
+        if read_service_file(service) is not None:
+            raise InputError(f"{workspace.folder} is in use: run `genlab down` first")
     if workspace.database.exists() and not force:
         raise InputError(
             f"{workspace.folder} holds a database: add --force to put it aside, "
             "or choose another --workspace"
         )
+    wal = workspace.database.name + ".wal"
     try:
         with (
             tempfile.TemporaryDirectory(dir=workspace.folder) as scratch,
             tarfile.open(source) as archive,
         ):
             archive.extractall(scratch, filter="data")
-            if not (Path(scratch) / "genlab.duckdb").is_file():
+            if not (Path(scratch) / workspace.database.name).is_file():
                 raise InputError(f"{source} holds no genlab.duckdb: it is not a genlab backup")
-            for file in (workspace.database, workspace.database.with_suffix(".duckdb.wal")):
-                if file.exists():
-                    file.replace(file.with_name(file.name + ".before-restore"))
-            if workspace.models.exists():
-                shutil.rmtree(workspace.models)
-            for item in Path(scratch).iterdir():
-                shutil.move(str(item), workspace.folder / item.name)
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+            aside = workspace.folder / f"before-restore-{stamp}"
+            for name in (workspace.database.name, wal, *_KEPT):
+                if (there := workspace.folder / name).exists():
+                    aside.mkdir(exist_ok=True)
+                    there.replace(aside / name)
+            for name in (workspace.database.name, *_KEPT):  # nothing else an archive may hold
+                if (found := Path(scratch) / name).exists():
+                    shutil.move(str(found), workspace.folder / name)
     except (tarfile.TarError, OSError, io.UnsupportedOperation) as error:
         raise InputError(f"{source}: cannot be read as a backup: {error}") from None

@@ -2,17 +2,22 @@
 
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, StoreError
 from genlab.store import Store
 from genlab.store.workspace import process_alive
 
 ALONE = ("train", "retrain")  # one job of these kinds at a time, whoever starts it
+
+_BEAT_SECONDS = 10.0
+SILENT_SECONDS = 120.0  # a job without a sign of life for so long is over
 
 
 class JobCancelled(GenlabError):
@@ -27,7 +32,8 @@ class Job:
     """``with Job(store, "embed") as job: ... job.progress(done, "...")``.
 
     Leaving the block ends the job: done, failed (with the error's text) or cancelled.  Progress is
-    written at most twice a second; ``on_progress(done, total, detail)`` hears every step.
+    written at most twice a second; ``on_progress(done, total, detail)`` hears every step.  Inside
+    the block a thread says every few seconds that the process lives.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Job:
         self._total = total
         self._last = 0.0
         self._stop = False
+        self._ended = threading.Event()
         self._detail = detail
         job: dict[str, Any] = {
             "job_id": self.job_id,
@@ -82,7 +89,7 @@ class Job:
             total=self._total,
             detail=self._detail,
         )
-        self._stop |= answer.get("status") == "cancelling"
+        self._stop |= answer.get("status") != "running"
 
     def stop(self) -> None:
         """Ask this job to stop, from inside its process."""
@@ -93,7 +100,7 @@ class Job:
         if not self._stop and time.monotonic() - self._last >= 0.5:
             self._last = time.monotonic()
             status = self._store.rows("jobs.get", job_id=self.job_id)[0]["status"]
-            self._stop = status == "cancelling"
+            self._stop = status != "running"
         return self._stop
 
     def raise_if_cancelled(self) -> None:
@@ -101,7 +108,15 @@ class Job:
         if self.should_stop():
             raise JobCancelled("cancelled on request")
 
+    def _beat(self) -> None:
+        while not self._ended.wait(_BEAT_SECONDS):
+            with suppress(StoreError):  # the owner may be away for a while
+                self._stop |= (
+                    self._store.write("jobs.beat", job_id=self.job_id)["status"] != "running"
+                )
+
     def __enter__(self) -> "Job":
+        threading.Thread(target=self._beat, daemon=True).start()
         return self
 
     def __exit__(
@@ -110,6 +125,7 @@ class Job:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._ended.set()
         if error is None:
             status, detail = "done", self._detail
         elif isinstance(error, JobCancelled | KeyboardInterrupt) or (
@@ -139,10 +155,15 @@ def _refusal(store: Store, kind: str) -> str:
 
 
 def reconcile(store: Store) -> list[str]:
-    """End the jobs whose process is gone (killed, powered off): their ids."""
+    """End the jobs whose process is gone (killed, powered off, on a machine that is no more).
+
+    Their ids.  A process of this machine is looked up; any other counts as gone after
+    SILENT_SECONDS without a sign of life.
+    """
     stale = []
     for job in store.rows("jobs.running"):
-        if job["host"] == socket.gethostname() and not process_alive(job["pid"]):
+        dead = job["host"] == socket.gethostname() and not process_alive(job["pid"])
+        if dead or job["silent_seconds"] > SILENT_SECONDS:
             store.write(
                 "jobs.finish",
                 job_id=job["job_id"],

@@ -10,7 +10,15 @@ from genlab.config import Settings
 from genlab.encoders import Encoder, load_encoder
 from genlab.errors import InputError, NotReady
 from genlab.ingest import load_masker, pattern_id
-from genlab.labelling import NO_LABEL, LabelModel, apply_labels, fit_labels, from_stored
+from genlab.ingest.structured import flaw
+from genlab.labelling import (
+    NO_LABEL,
+    LabelModel,
+    apply_labels,
+    fit_labels,
+    from_stored,
+    temper,
+)
 from genlab.models.component_vae import ComponentVAE
 from genlab.pipeline.assigned import Assigned, Labels, active_version, load_assigned, load_labels
 from genlab.pipeline.scored import score_vectors
@@ -50,8 +58,9 @@ class Predictor:
         """One answer per record (a text, or a dict with ``text`` and maybe ``message_id``).
 
         Keys: message_id, pattern_id, label, confidence, labels [{label, probability}], component,
-        responsibility, s_ood, novelty_p, verdict.  Raises NotReady before the first model version,
-        InputError for a record without text.
+        responsibility, s_ood, novelty_p, verdict.  ``labels`` are calibrated like ``confidence``,
+        likeliest first; an expert's label stands alone, with probability 1.  Raises NotReady before
+        the first model version, InputError for a record without text.
         """
         if not records:
             return []
@@ -61,11 +70,11 @@ class Predictor:
         ids = [pattern_id(text) for text in canonical]
         rows, novelty_p, given = self._rows(force, ids, canonical)
         spread = apply_labels(rows, force.label_model, self._settings.labelling, novelty_p, given)
+        calibrated = temper(spread.probabilities, force.label_model.temperature)
         answers = []
         for i, record in enumerate(records):
             row = rows[[i]]
             best = int(row.data.argmax())
-            order = np.argsort(-spread.probabilities[i])[:_SHOWN_LABELS]
             answers.append(
                 {
                     "message_id": record.get("message_id") if isinstance(record, dict) else None,
@@ -74,13 +83,7 @@ class Predictor:
                         force.labels.names[spread.label[i]] if spread.label[i] != NO_LABEL else None
                     ),
                     "confidence": round(float(spread.confidence[i]), 6),
-                    "labels": [
-                        {
-                            "label": force.labels.names[y],
-                            "probability": round(float(spread.probabilities[i, y]), 6),
-                        }
-                        for y in order
-                    ],
+                    "labels": _ranked(calibrated[i], spread.label[i], given[i], force.labels.names),
                     "component": int(row.indices[best]),
                     "responsibility": round(float(row.data[best]), 6),
                     "s_ood": round(float(spread.s_ood[i]), 6),
@@ -154,13 +157,28 @@ class Predictor:
     def _embed(self, texts: list[str]) -> np.ndarray:
         if self._encoder is None:
             self._encoder = load_encoder(self._settings.encoder)
-            active = self._store.rows("model_versions.active")
-            if active and active[0]["encoder_version"] != self._encoder.version:
-                raise NotReady(
-                    f"version {active[0]['version']} was trained on another encoder than the "
-                    f"settings name ({self._settings.encoder.name}): run `genlab train`"
-                )
+        active = active_version(self._store)
+        if active["encoder_version"] != self._encoder.version:
+            raise NotReady(
+                f"version {active['version']} was trained on another encoder than the settings "
+                f"name ({self._settings.encoder.name}): run `genlab train`, or change encoder.name"
+            )
         return self._encoder.encode(texts)
+
+
+def _ranked(
+    probabilities: np.ndarray, label: int, given: int, names: list[str]
+) -> list[dict[str, Any]]:
+    """The likeliest labels of one row, ``label`` first; none where no label reaches."""
+    if label == NO_LABEL:
+        return []
+    if given != NO_LABEL:
+        return [{"label": names[given], "probability": 1.0}]
+    order = sorted(range(len(names)), key=lambda y: (y != label, -probabilities[y]))
+    return [
+        {"label": names[y], "probability": round(float(probabilities[y]), 6)}
+        for y in order[:_SHOWN_LABELS]
+    ]
 
 
 def _text(record: dict[str, Any] | str, number: int) -> str:
@@ -170,4 +188,6 @@ def _text(record: dict[str, Any] | str, number: int) -> str:
             f"record {number + 1}: found {str(text)[:60]!r}, expected a field 'text' "
             "that is not empty"
         )
+    if fault := flaw(text):
+        raise InputError(f"record {number + 1}: {fault.detail}")
     return text

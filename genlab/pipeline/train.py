@@ -60,9 +60,9 @@ def train_version(
 ) -> Trained:
     """Train, score every pattern, store a candidate; the first version is put in force at once.
 
-    Continues from the active version (optimiser included) unless ``fresh``, or its shape, prior or
-    encoder differ from what the settings ask.  ``settings.training.epochs`` > 0 means a short run
-    under constant weights; 0 the curriculum.  Raises NotReady without embeddings, JobCancelled
+    Continues from the active version (optimiser included) unless ``fresh`` or its encoder differs.
+    ``settings.training.epochs`` > 0 means a short run under constant weights, of the model as it
+    is; 0 the curriculum, from nothing where shape or prior differ from what the settings ask.  Raises NotReady without embeddings, JobCancelled
     when the job is cancelled: then nothing is kept.
     """
     data = _load(store, settings, encoder_version)
@@ -172,6 +172,8 @@ def _continue(
         if settings.training.epochs:
             raise
         return None
+    if settings.training.epochs:
+        return state  # a short run goes on with the model as it is
     # With components = "auto" K follows the data only when a model is made from nothing.
     wanted = config
     if settings.model.components == "auto":
@@ -207,7 +209,7 @@ def _run(
         curriculum,
         settings.weights,
         settings.training,
-        settings.labelling.alpha0,
+        settings.labelling.alpha0 / max(len(data.names), 1),  # per cell, as in use
         job.should_stop,
     ):
         reports.append(report)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -136,9 +137,51 @@ def test_a_restored_workspace_answers_the_same(
     with pytest.raises(InputError, match="--force"):
         restore(workspace, archive)
     restore(workspace, archive, force=True)
-    assert (workspace.folder / "genlab.duckdb.before-restore").exists()
+    (aside,) = workspace.folder.glob("before-restore-*")
+    assert {each.name for each in aside.iterdir()} == {"genlab.duckdb", "models", "genlab.toml"}
     with connect(workspace) as restored:
         assert Predictor(restored, quick).predict([text, unseen]) == before
+    restore(workspace, archive, force=True)
+    assert len(list(workspace.folder.glob("before-restore-*"))) == 2, "nothing put aside is lost"
+
+
+def test_an_archive_brings_only_what_a_backup_holds(fitted: Store, tmp_path: Path) -> None:
+    archive = tmp_path / "planted.tar"
+    backup(fitted, archive)
+    planted = tmp_path / "owner.token"
+    planted.write_text("chosen by somebody else")
+    with tarfile.open(archive, "a") as tar:
+        tar.add(planted, "owner.token")
+    workspace = Workspace(tmp_path / "fresh")
+    restore(workspace, archive)
+    assert workspace.token() != "chosen by somebody else"
+
+
+def test_a_training_of_a_machine_that_is_no_more_blocks_only_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "another-machine")
+    Job(store, "train", job_id="far")
+    monkeypatch.undo()
+    with pytest.raises(JobRefused):
+        Job(store, "train")
+    monkeypatch.setattr("genlab.pipeline.jobs.SILENT_SECONDS", 0.05)
+    time.sleep(0.1)
+    with Job(store, "train"):
+        pass
+    assert store.rows("jobs.get", job_id="far")[0]["status"] == "failed"
+
+
+def test_a_working_job_says_that_it_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlab.pipeline.jobs._BEAT_SECONDS", 0.02)
+    with Job(store, "train", job_id="long") as job:
+        time.sleep(0.5)  # an epoch without a word
+        assert store.rows("jobs.running")[0]["silent_seconds"] < 0.4
+        store.write("jobs.cancel", job_id="long")
+        deadline = time.monotonic() + 10
+        while not job._stop:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_what_is_no_backup_changes_nothing(fitted_folder: Path, tmp_path: Path) -> None:

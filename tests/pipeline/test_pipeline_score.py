@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from genlab.config import Settings, load_settings
+from genlab.config import Settings, load_settings, with_overrides
 from genlab.encoders import Encoder
 from genlab.errors import InputError, NotReady
 from genlab.ingest import IngestOptions, load_masker, pattern_id
@@ -123,8 +123,7 @@ def test_a_stored_message_is_answered_with_what_is_stored(fitted: Store, quick: 
             assert answer[key] == row[key], key
         for key in ("confidence", "responsibility", "s_ood", "novelty_p"):
             assert answer[key] == pytest.approx(row[key], abs=2e-5), key
-        if answer["labels"][0]["probability"] - answer["labels"][1]["probability"] > 1e-4:
-            assert answer["label"] == row["label"]
+        assert answer["label"] == row["label"]
     assert {row["verdict"] for row in table} > {"known"}
 
 
@@ -265,3 +264,41 @@ def test_responsibilities_stay_whole_after_scoring(
     values = matrix(fitted.read("assignments.of_version", version=1)["responsibilities"])
     np.testing.assert_allclose(values.sum(axis=1), 1.0, atol=1e-5)
     assert fitted.read("checks.broken_responsibilities").num_rows == 0
+
+
+def test_labels_of_an_answer_agree_with_its_label(fitted: Store, quick: Settings) -> None:
+    label_by_truth(fitted, quick)
+    texts = [row["text"] for row in fitted.rows("messages.predictions")]
+    given = {row["pattern_id"]: row["label"] for row in fitted.rows("labels.current")}
+    for answer in Predictor(fitted, quick).predict(texts + STRANGE):
+        if answer["label"] is None:
+            assert answer["labels"] == []
+            continue
+        first = answer["labels"][0]
+        assert first["label"] == answer["label"]
+        assert first["probability"] == pytest.approx(answer["confidence"], abs=1e-5)
+        assert sum(each["probability"] for each in answer["labels"]) <= 1 + 1e-5
+        if answer["pattern_id"] in given:
+            assert answer["label"] == given[answer["pattern_id"]]
+            assert answer["labels"] == [{"label": answer["label"], "probability": 1.0}]
+
+
+def test_another_encoder_is_refused_every_time(fitted: Store, quick: Settings) -> None:
+    predictor = Predictor(fitted, quick)
+    fitted.write("model_versions.promote", version=1)
+    other = with_overrides(quick, {"encoder.precision": "float32"})
+    if not _has_bfloat16():
+        pytest.skip("without bfloat16 both precisions are one encoder version")
+    refused = Predictor(fitted, other)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="another encoder"):
+            refused.predict(STRANGE)
+    assert len(predictor.predict(STRANGE)) == len(STRANGE)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "nul \0 inside"])
+def test_text_that_cannot_be_stored_is_refused_in_words(
+    fitted: Store, quick: Settings, text: str
+) -> None:
+    with pytest.raises(InputError, match="record 1: found"):
+        Predictor(fitted, quick).predict([text])
