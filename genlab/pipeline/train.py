@@ -62,8 +62,9 @@ def train_version(
 
     Continues from the active version (optimiser included) unless ``fresh`` or its encoder differs.
     ``settings.training.epochs`` > 0 means a short run under constant weights, of the model as it
-    is; 0 the curriculum, from nothing where shape or prior differ from what the settings ask.  Raises NotReady without embeddings, JobCancelled
-    when the job is cancelled: then nothing is kept.
+    is; 0 the curriculum, from nothing where shape or prior differ from what the settings ask.
+    Raises NotReady without embeddings, JobCancelled when the job is cancelled: then nothing is
+    kept.
     """
     data = _load(store, settings, encoder_version)
     active = next(iter(store.rows("model_versions.active")), None)
