@@ -3,8 +3,8 @@
 Rules come from config/masks.toml and a user's own file.  Each word (text between blanks) is
 masked on its own and remembered, since most words of machine text come again and again; the few
 rules that reach over blanks run first.  Runs of blanks become one.  Masking is idempotent, takes
-time linear in the text, and a polarity word (on, off, failed ...) inside a masked path, URL or host
-stays visible.
+time linear in the text.  A polarity word (on, off, failed ...) inside a masked path, URL or host
+stays visible, and so does the last segment of a path or URL where it is made of letters.
 """
 
 import hashlib
@@ -28,7 +28,12 @@ _ASIDE = {ord("0") + digit: chr(0x0E + digit) for digit in range(10)}  # charact
 _MEMO_WORDS = 1 << 16  # words remembered before the memory starts afresh
 _MEMO_LENGTH = 128
 _KEYS = {"name", "pattern", "token", "example", "expect"}
-_OPTIONAL = {"needs", "digit", "keeps_words", "spans_words"}
+_OPTIONAL = {"needs", "digit", "keeps_words", "keeps_segments", "spans_words"}
+_ROOT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|[A-Za-z]:")  # what no segment begins before
+_SEGMENT = re.compile(r"[^/\\?&=#]++(?!=)")  # names of a query left out
+_LETTER = re.compile(r"[^\W\d_]")
+_NAME = re.compile(r"(?=.{1,40}\Z)[^\W\d_]+(?:[_-]+[^\W\d_]+)*")  # longer ones are data
+_SPOKEN = re.compile(r"[^\W\d_]+")
 
 
 class Rule(NamedTuple):
@@ -40,6 +45,7 @@ class Rule(NamedTuple):
     needs: str
     digit: bool
     keeps_words: bool
+    keeps_segments: bool
     spans_words: bool
 
 
@@ -105,16 +111,34 @@ class Masker:
         return text
 
     def _step(self, rule: Rule) -> tuple[str, bool, Callable[[str], str]]:
-        if rule.keeps_words:
-            replacement: Any = partial(self._keep_words, rule.token)
+        replacement: Any
+        if rule.keeps_segments:
+            replacement = partial(self._keep_segments, rule.token)
+        elif rule.keeps_words:
+            replacement = partial(self._keep_words, rule.token)
         else:
             replacement = rule.token
         return rule.needs, rule.digit, partial(rule.pattern.sub, replacement)
 
     def _keep_words(self, token: str, match: re.Match[str]) -> str:
-        kept = [word.lower() for word in _WORDS.findall(match[0])]
-        kept = [word for word in kept if word in self._polarity]
-        return ":".join([token[:-1], *kept]) + ">" if kept else token
+        return _with(token, self._polar(match[0]))
+
+    def _keep_segments(self, token: str, match: re.Match[str]) -> str:
+        """Polarity words, and all words of the last segment that holds letters and nothing else.
+
+        No list of opposites is complete; what a path ends in is what it is about.
+        """
+        path = match[0]
+        start = found.end() if (found := _ROOT.match(path)) else 0
+        named = [part for part in _SEGMENT.finditer(path, start) if _LETTER.search(part[0])]
+        if not named or not _NAME.fullmatch(last := named[-1][0].strip(".,:;!")):
+            return _with(token, self._polar(path))
+        before, after = path[: named[-1].start()], path[named[-1].end() :]
+        return _with(token, [*self._polar(before), *_split(last), *self._polar(after)])
+
+    def _polar(self, text: str) -> list[str]:
+        words = [word.lower() for word in _WORDS.findall(text)]
+        return [word for word in words if word in self._polarity]
 
     def _mask_word(self, word: str) -> str:
         has_digit = _DIGIT.search(word) is not None
@@ -124,6 +148,16 @@ class Masker:
                 if digit:
                     has_digit = _DIGIT.search(word) is not None
         return word
+
+
+def _split(segment: str) -> list[str]:
+    """Lower-case words of letters; outside of ASCII no capital tells where a word begins."""
+    found = _WORDS if segment.isascii() else _SPOKEN
+    return [word.lower() for word in found.findall(segment)]
+
+
+def _with(token: str, kept: list[str]) -> str:
+    return ":".join([token[:-1], *kept]) + ">" if kept else token
 
 
 def load_masker(settings: IngestSettings, workspace: Path | None = None) -> Masker:
@@ -204,5 +238,6 @@ def _rule(path: Path, entry: dict[str, Any]) -> Rule:
         needs=str(entry.get("needs", "")),
         digit=bool(entry.get("digit", False)),
         keeps_words=bool(entry.get("keeps_words", True)),
+        keeps_segments=bool(entry.get("keeps_segments", False)),
         spans_words=bool(entry.get("spans_words", False)),
     )

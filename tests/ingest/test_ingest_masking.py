@@ -104,6 +104,46 @@ def test_opposites_never_share_a_pattern(
     assert one != other
 
 
+ENDS = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäßжλ"), min_size=1, max_size=20)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    ENDS,
+    ENDS,
+    st.sampled_from(
+        words("""/hvac/mode/{} http://gw/door/{} /power/{} ~/q/{} ./x/{}/ C:\\valve\\{} /door/{}/3
+        https://h.example.com:80/set?mode={}&seq=5 /x/is-{}.""")
+    ),
+)
+@example("auto", "manual", "/hvac/mode/{}")
+@example("ajar", "shut", "http://gw/door/{}")
+@example("standby", "awake", "/power/{}")
+@example("failures", "nofailures", "/q/{}")
+@example("isopen", "isclosed", "/x/{}")
+def test_what_a_path_ends_in_stays_whatever_the_word(one: str, other: str, around: str) -> None:
+    first, second = (MASKER.mask(f"sent {around.replace('{}', w)} twice") for w in (one, other))
+    assert (first == second) == (one == other)
+    assert MASKER.mask(first) == first
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/var/log/app7.log", "<PATH>"),
+        ("/home/jane/db7", "<PATH>"),
+        ("http://gateway", "<URL>"),
+        ("http://gw:80/valve/12", "<URL:valve>"),
+        ("C:\\", "<PATH>"),
+        ("/door/wideOpen", "<PATH:wide:open>"),
+        ("/off/mode/Auto_Heat", "<PATH:off:auto:heat>"),
+        ("/blob/" + "x" * 41, "<PATH>"),
+    ],
+)
+def test_of_paths_only_a_last_word_stays(text: str, expected: str) -> None:
+    assert MASKER.mask(text) == expected
+
+
 def test_words_that_could_be_hexadecimal_stay() -> None:
     text = "dead added face bad decade cafe12 5bad beef facade"
     assert MASKER.mask(text) == "dead added face bad decade cafe<NUM> <NUM>bad beef facade"
