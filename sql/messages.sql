@@ -61,11 +61,12 @@ UPDATE pattern SET
     message_count = message_count + f.n,
     severity = coalesce(pattern.severity, f.severity),
     first_seen = least(pattern.first_seen, f.first_seen),
-    last_seen = greatest(pattern.last_seen, f.last_seen)
+    last_seen = greatest(pattern.last_seen, f.last_seen),
+    last_received = $now::TIMESTAMP
 FROM fresh_pattern f WHERE pattern.pattern_id = f.pattern_id AND f.known;
 
 INSERT INTO pattern
-SELECT pattern_id, canonical_text, sample_text, n, severity, first_seen, last_seen
+SELECT pattern_id, canonical_text, sample_text, n, severity, first_seen, last_seen, $now::TIMESTAMP
 FROM fresh_pattern WHERE NOT known;
 
 INSERT INTO quarantine SELECT *, $now::TIMESTAMP FROM refused;

@@ -2,23 +2,27 @@
 
 -- name: queue
 -- kind: read
--- Patterns the active version does not know, most novel first, with the state people gave them.
+-- Patterns the active version does not know, most novel first, with the state people gave them;
+-- of the states and verdicts asked for, an empty list standing for all.
 SELECT p.pattern_id, p.canonical_text, p.sample_text, p.message_count, p.severity, p.first_seen,
-       p.last_seen, a.verdict, a.novelty_p, a.s_ood, a.evidence, a.log_px, a.label, a.confidence,
-       a.components[1] AS component,
-       CASE WHEN r.state IS NULL THEN 'new'
-            WHEN r.state = 'muted' AND r.muted_until < $now::TIMESTAMP THEN 'ongoing'
-            WHEN r.state = 'resolved' AND p.last_seen > r.changed_at THEN 'regressed'
-            ELSE r.state END AS state,
-       r.muted_until, r.note, r.annotator, r.changed_at
-FROM assignment a
+       p.last_seen, f.verdict, f.novelty_p, f.s_ood, f.evidence, f.log_px, f.label, f.confidence,
+       f.component, f.state, f.muted_until, f.note, f.annotator, f.changed_at
+FROM (SELECT * REPLACE (CASE WHEN state = 'muted' AND muted_until < $now::TIMESTAMP THEN 'ongoing'
+                             ELSE state END AS state) FROM flagged) f
 JOIN pattern p USING (pattern_id)
-LEFT JOIN review r USING (pattern_id)
-LEFT JOIN current_label c USING (pattern_id)
-WHERE a.version = (SELECT version FROM model_version WHERE status = 'active')
-  AND a.verdict <> 'known' AND c.pattern_id IS NULL
-ORDER BY a.novelty_p, a.log_px, p.message_count DESC
+WHERE (len($states::VARCHAR[]) = 0 OR list_contains($states::VARCHAR[], f.state))
+  AND (len($verdicts::VARCHAR[]) = 0 OR list_contains($verdicts::VARCHAR[], f.verdict))
+ORDER BY f.novelty_p, f.log_px, p.message_count DESC, p.pattern_id
 LIMIT $limit;
+
+-- name: queue_counts
+-- kind: read
+-- Patterns and messages of the whole queue per verdict and state.
+SELECT f.verdict, f.state, count(*) AS patterns, sum(p.message_count)::BIGINT AS messages
+FROM (SELECT * REPLACE (CASE WHEN state = 'muted' AND muted_until < $now::TIMESTAMP THEN 'ongoing'
+                             ELSE state END AS state) FROM flagged) f
+JOIN pattern p USING (pattern_id)
+GROUP BY f.verdict, f.state ORDER BY f.verdict, f.state;
 
 -- name: set_state
 -- kind: write

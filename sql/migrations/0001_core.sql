@@ -71,7 +71,8 @@ CREATE TABLE pattern (
     message_count  BIGINT NOT NULL,
     severity       VARCHAR,
     first_seen     TIMESTAMP NOT NULL,
-    last_seen      TIMESTAMP NOT NULL
+    last_seen      TIMESTAMP NOT NULL,
+    last_received  TIMESTAMP NOT NULL
 );
 COMMENT ON TABLE pattern IS 'The canonical text that messages share; what is embedded, scored and labelled';
 COMMENT ON COLUMN pattern.pattern_id IS 'Hash of canonical_text';
@@ -80,7 +81,8 @@ COMMENT ON COLUMN pattern.sample_text IS 'The first message seen with this patte
 COMMENT ON COLUMN pattern.message_count IS 'Messages of this pattern';
 COMMENT ON COLUMN pattern.severity IS 'Severity of its first message that had one';
 COMMENT ON COLUMN pattern.first_seen IS 'Earliest time of its messages; UTC';
-COMMENT ON COLUMN pattern.last_seen IS 'Latest time of its messages; UTC';
+COMMENT ON COLUMN pattern.last_seen IS 'Latest time of its messages, by the clocks of their senders; UTC';
+COMMENT ON COLUMN pattern.last_received IS 'When the last of them came in, by our clock; UTC';
 
 CREATE TABLE encoder (
     encoder_version VARCHAR NOT NULL,
@@ -388,3 +390,18 @@ CROSS JOIN LATERAL (
 ) u
 GROUP BY a.version, u.component, c.label_id, c.label;
 COMMENT ON VIEW label_store IS 's[c, y]: the responsibilities of labelled patterns, summed, per version';
+
+CREATE VIEW flagged AS
+SELECT a.pattern_id, a.verdict, a.novelty_p, a.s_ood, a.evidence, a.log_px, a.label, a.confidence,
+       a.components[1] AS component,
+       CASE WHEN r.state IS NULL THEN 'new'
+            WHEN r.state = 'resolved' AND p.last_received > r.changed_at THEN 'regressed'
+            ELSE r.state END AS state,
+       r.muted_until, r.note, r.annotator, r.changed_at
+FROM assignment a
+JOIN pattern p USING (pattern_id)
+LEFT JOIN review r USING (pattern_id)
+LEFT JOIN current_label c USING (pattern_id)
+WHERE a.version = (SELECT version FROM model_version WHERE status = 'active')
+  AND a.verdict <> 'known' AND c.pattern_id IS NULL;
+COMMENT ON VIEW flagged IS 'Patterns the active version does not know and nobody labelled, with their state of review; a mute that ended is told by muted_until';

@@ -1,7 +1,7 @@
 """Every named query, on a real DuckDB: contracts and the label arithmetic."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -24,6 +24,8 @@ PLACEHOLDERS = {
     "message_ids": ["x"],
     "pattern_ids": ["x"],
     "labelled_only": True,
+    "states": ["new"],
+    "verdicts": ["novel"],
     "version": 1,
     "version_a": 1,
     "version_b": 2,
@@ -248,3 +250,97 @@ def test_times_are_utc_there_and_back(store: Store) -> None:
     row = store.rows("messages.of_pattern", pattern_id="p-a", limit=1)[0]
     assert row["occurred_at"] == at
     assert before <= row["received_at"] <= after, "in UTC, whatever the zone of the machine"
+
+
+def scored(store: Store, verdicts: dict[str, str]) -> None:
+    """One message per pattern; version 1, in force, gives each its verdict."""
+    store.write("messages.ingest_batch", batch([p.removeprefix("p-") for p in verdicts]))
+    texts = ("encoder_version", "prior", "folder", "configuration", "metrics")
+    numbers = dict.fromkeys(("components", "latent_dim", "epochs"), 1)
+    given: dict[str, Any] = {
+        **dict.fromkeys(texts, "{}"),
+        **numbers,
+        "parent": None,
+        "job_id": None,
+    }
+    store.write("model_versions.add", **given)
+    store.write("model_versions.promote", version=1)
+    n = len(verdicts)
+    one = pa.array([[1.0]] * n, pa.list_(pa.float32()))
+    zero = [0.0] * n
+    rows = {
+        "pattern_id": list(verdicts),
+        "components": pa.array([[0]] * n, pa.list_(pa.int32())),
+        **dict.fromkeys(("responsibilities", "latent_mean", "latent_logvar"), one),
+        **dict.fromkeys(("log_px", "confidence", "s_ood", "evidence", "map_x", "map_y"), zero),
+        "held_out": [False] * n,
+        "novelty_p": [i / n for i in range(n)],
+        "label": pa.nulls(n, pa.string()),
+        "verdict": list(verdicts.values()),
+    }
+    store.write("assignments.put", {"in_assignments": pa.table(rows)}, version=1)
+
+
+def queue(store: Store, states: tuple[str, ...] = (), verdicts: tuple[str, ...] = ()) -> list[str]:
+    asked = {"states": list(states), "verdicts": list(verdicts), "limit": 2}
+    return [row["pattern_id"] for row in store.rows("review.queue", **asked)]
+
+
+def test_the_queue_is_filtered_before_it_is_cut(store: Store) -> None:
+    kinds = ["novel", "between", "known", "novel", "unnamed", "between", "unnamed"]
+    scored(store, {f"p-{i}": kind for i, kind in enumerate(kinds)})
+    decide: dict[str, Any] = {"muted_until": None, "note": "", "annotator": "ann"}
+    store.write("review.set_state", pattern_ids=["p-0", "p-5"], state="ongoing", **decide)
+    assert queue(store) == ["p-0", "p-1"]
+    assert queue(store, verdicts=("unnamed",)) == ["p-4", "p-6"]
+    assert queue(store, ("ongoing",)) == ["p-0", "p-5"]
+    assert queue(store, ("ongoing", "muted"), ("between", "unnamed")) == ["p-5"]
+    assert queue(store, ("resolved",)) == []
+    counts = {
+        (r["verdict"], r["state"]): (r["patterns"], r["messages"])
+        for r in store.rows("review.queue_counts")
+    }
+    assert counts == {
+        ("novel", "ongoing"): (1, 1),
+        ("novel", "new"): (1, 1),
+        ("between", "new"): (1, 1),
+        ("between", "ongoing"): (1, 1),
+        ("unnamed", "new"): (2, 2),
+    }
+
+
+@pytest.mark.parametrize("year", [2001, 2099], ids=["clock behind", "clock ahead"])
+def test_resolved_until_it_comes_in_again_whatever_the_sender_s_clock(
+    store: Store, year: int
+) -> None:
+    def came(start: int) -> None:
+        timed = batch(["a"], start)
+        column = timed["in_messages"].column_names.index("occurred_at")
+        timed["in_messages"] = timed["in_messages"].set_column(
+            column, "occurred_at", pa.array([datetime(year, 1, 1)], pa.timestamp("us"))
+        )
+        store.write("messages.ingest_batch", timed)
+
+    scored(store, {"p-a": "novel"})
+    came(10)
+    decide: dict[str, Any] = {"muted_until": None, "note": "", "annotator": "ann"}
+    store.write("review.set_state", pattern_ids=["p-a"], state="resolved", **decide)
+    assert queue(store, ("resolved",)) == ["p-a"]
+    came(20)
+    assert queue(store, ("regressed",)) == ["p-a"]
+
+
+def test_a_mute_ends(store: Store) -> None:
+    scored(store, {"p-a": "novel", "p-b": "novel"})
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for pattern, until in (("p-a", now - timedelta(hours=1)), ("p-b", now + timedelta(hours=1))):
+        store.write(
+            "review.set_state",
+            pattern_ids=[pattern],
+            state="muted",
+            muted_until=until,
+            note="",
+            annotator="ann",
+        )
+    assert queue(store, ("ongoing",)) == ["p-a"]
+    assert queue(store, ("muted",)) == ["p-b"]
