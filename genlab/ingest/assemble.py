@@ -1,8 +1,9 @@
 """Records of a format -> messages, patterns and rejected input, in batches."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from genlab.config import IngestSettings
@@ -11,6 +12,7 @@ from genlab.ingest.masking import Masker, pattern_id
 from genlab.ingest.structured import flaw, not_an_object
 from genlab.records import Batch, FilePosition, Message, Pattern, Rejected
 
+_MEMORY = 1 << 18
 _RAW = 2000  # characters of rejected input that are kept
 _EMPTY = Fault("empty_text", "found no text but blanks, expected at least one visible character")
 
@@ -25,8 +27,9 @@ class Assembler:
     """Collects the batch of one stream (a file, standard input, a request).
 
     A message's id is the given one, else 32 hex digits of BLAKE2b over (file_id, position, index
-    within the line, text).  Given ids are remembered (8 bytes of hash each) for the stream's life,
-    so that a repeated one becomes visible.
+    within the line, text).  The last given ids are remembered (one to two times ``_MEMORY``, a hash
+    each), so that a repeated one becomes visible.  ``latest`` answers the latest time allowed; it
+    is asked again with every batch and by ``refresh``: a stream may last for months.
     """
 
     def __init__(
@@ -36,20 +39,26 @@ class Assembler:
         file_id: str,
         masker: Masker,
         limit: int,
-        latest: datetime,
+        latest: Callable[[], datetime],
     ) -> None:
         self.source, self.path = source, path
         self._limit = limit
-        self._masker, self._latest = masker, latest
+        self._masker, self._latest_now = masker, latest
         self._hash = hashlib.blake2b(file_id.encode(), digest_size=16)
         self._given: set[int] = set()
+        self._given_before: set[int] = set()
         self._start()
 
     def _start(self) -> None:
         self._messages: list[Message] = []
         self._patterns: dict[str, Pattern] = {}  # by canonical text
         self._rejected: list[Rejected] = []
+        self.refresh()
         self.lines = 0
+
+    def refresh(self) -> None:
+        """Ask for the latest allowed time."""
+        self.latest = self._latest_now()
 
     def add(self, results: Sequence[Fields | Fault], position: int, raw: str | bytes) -> None:
         """Take the records found at ``position`` (1-based line or record); ``raw``: the input."""
@@ -71,11 +80,11 @@ class Assembler:
 
     def _take(self, fields: Fields, position: int, index: int) -> Fault | None:
         text, given, device, severity, when, attributes, canonical = fields
-        if when is not None and when > self._latest:
+        if when is not None and when > self.latest:
             return Fault(
                 "future_date",
                 f"found the time {when.isoformat()}Z, expected one up to "
-                f"{self._latest.isoformat()}Z; set the clock or zone of the sender, or raise "
+                f"{self.latest.isoformat()}Z; set the clock or zone of the sender, or raise "
                 "ingest.max_future_hours",
             )
         if len(text) > self._limit:
@@ -87,14 +96,12 @@ class Assembler:
             digest = self._hash.copy()
             digest.update(f"{position}.{index}\0{text}".encode())
             given = digest.hexdigest()
-        elif (key := hash(given)) in self._given:
+        elif self._repeated(given):
             return Fault(
                 "duplicate_id",
                 f"found the id {given[:200]!r} a second time in one file, expected each once; "
                 "correct the sender or name another field with --id-field",
             )
-        else:
-            self._given.add(key)
         pattern = self._patterns.get(canonical)
         if pattern is None:
             pattern = Pattern(pattern_id(canonical), canonical, text)
@@ -113,6 +120,15 @@ class Assembler:
         )
         return None
 
+    def _repeated(self, given: str) -> bool:
+        key = hash(given)
+        if key in self._given or key in self._given_before:
+            return True
+        if len(self._given) >= _MEMORY:
+            self._given, self._given_before = set(), self._given
+        self._given.add(key)
+        return False
+
 
 def parse_records(
     records: Iterable[Any],
@@ -129,7 +145,7 @@ def parse_records(
     the same messages again.  Nothing raises: what is no message is in ``rejected``.
     """
     file_id = f"records\0{source}\0{stream}"
-    limit, latest = settings.max_line_bytes, latest_time(settings)
+    limit, latest = settings.max_line_bytes, partial(latest_time, settings)
     assembler = Assembler(source, "-", file_id, masker, limit, latest)
     for position, record in enumerate(records, start=1):
         result: Fields | Fault

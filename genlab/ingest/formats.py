@@ -58,14 +58,14 @@ def make_parser(
     options: IngestOptions,
     *,
     resumed: bool,
-    latest: datetime,
+    latest: Callable[[], datetime],
     limit: int,
 ) -> Parser:
     """A parser for one file.
 
     ``head``: the file's first lines (a table's header is among them, also when reading is
-    ``resumed`` behind it); ``latest``: naive UTC, bounds times without a year; ``limit``:
-    characters that a record over several lines may have.
+    ``resumed`` behind it); ``latest``: answers the naive UTC that bounds times without a year;
+    ``limit``: characters that a record over several lines may have.
     """
     if kind == "csv":
         header = next((line for line in head if line.strip()), "")
@@ -79,7 +79,7 @@ def make_parser(
     if kind == "otlp":
         return _Lines(partial(parse_json_line, convert=otlp_request))
     if kind == "syslog":
-        return _Single(partial(parse_syslog, latest=latest))
+        return _Single(lambda line: parse_syslog(line, latest()))
     return _Single(PlainParser(latest))
 
 

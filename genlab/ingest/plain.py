@@ -70,14 +70,14 @@ _NEAR = 120  # characters behind the time in which a severity is looked for
 class PlainParser:
     """Parses one file's lines; remembers which header the last line had and tries it first."""
 
-    def __init__(self, latest: datetime) -> None:
+    def __init__(self, latest: Callable[[], datetime]) -> None:
         self._latest = latest
         self._order = list(_HEADERS)
 
     def __call__(self, line: str) -> Fields:
         """``line`` as it is, with the time and severity its header tells."""
         for rank, (pattern, moment) in enumerate(self._order):
-            if (found := pattern.match(line)) and (when := moment(found, self._latest)):
+            if (found := pattern.match(line)) and (when := moment(found, self._latest())):
                 if rank:
                     self._order.insert(0, self._order.pop(rank))
                 level = _LEVEL.search(line[found.end() : found.end() + _NEAR])

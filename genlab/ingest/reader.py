@@ -81,7 +81,7 @@ class _Reader:
     ) -> None:
         self._options, self._settings, self._masker = options, settings, masker
         self._ledger, self._stop = ledger, stop
-        self._latest = latest_time(settings)
+        self._latest = partial(latest_time, settings)
 
     def once(self, files: Iterable[str], stdin: BinaryIO) -> Iterator[Batch]:
         for path in files:
@@ -93,7 +93,6 @@ class _Reader:
     def follow(self, paths: Sequence[str]) -> Iterator[Batch]:
         seen: dict[str, tuple[int, int, int]] = {}
         while not self._stop():
-            self._latest = latest_time(self._settings)
             for path in expand(paths, follow=True):
                 try:
                     stat = Path(path).stat()
@@ -205,7 +204,12 @@ class _Reader:
         limit = settings.max_line_bytes * (_REQUEST_LINES if kind == "otlp" else 1)
         offset, number = (at.offset, at.lines) if at else (0, 0)
         parser = make_parser(
-            kind, lines, self._options, resumed=number > 0, latest=self._latest, limit=limit
+            kind,
+            lines,
+            self._options,
+            resumed=number > 0,
+            latest=lambda: assembler.latest,
+            limit=limit,
         )
         read = done = (offset, number)  # all that was read; behind the last whole record
         flushed = time.monotonic()
@@ -223,6 +227,7 @@ class _Reader:
             if assembler.lines:
                 at, batch = self._take(assembler, at, done, file)
                 yield batch
+            assembler.refresh()
             flushed = time.monotonic()
         if not (follow and file):
             assembler.add(parser.finish(), number, b"")

@@ -387,7 +387,7 @@ def test_the_29th_of_february() -> None:
     ],
 )
 def test_plain_headers(line: str, when: datetime | None, severity: str | None) -> None:
-    found = PlainParser(LATEST)(line)
+    found = PlainParser(lambda: LATEST)(line)
     assert (found.text, found.occurred_at, found.severity) == (line, when, severity)
 
 
@@ -410,4 +410,4 @@ def test_no_line_raises(line: str, kind: str) -> None:
     elif kind == "syslog":
         assert line.endswith(parse_syslog(line, LATEST).text)
     else:
-        assert PlainParser(LATEST)(line).text == line
+        assert PlainParser(lambda: LATEST)(line).text == line

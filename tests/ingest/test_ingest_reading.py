@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import tracemalloc
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from genlab.config import load_settings
 from genlab.errors import InputError
 from genlab.ingest import IngestOptions, load_masker, parse_records, read
+from genlab.ingest.assemble import Assembler
+from genlab.ingest.fields import Fields
 from genlab.ingest.files import source_name
 from genlab.ingest.lines import split_lines
 from genlab.records import Batch, FilePosition
@@ -423,3 +426,47 @@ def test_records_of_a_request() -> None:
     other = parse_records(records, "api", IngestOptions(), SETTINGS, MASKER, stream="r2")
     assert again.messages == batch.messages
     assert other.messages[0].message_id != batch.messages[0].message_id
+
+
+@pytest.mark.parametrize("form", ["text", "syslog", "jsonl"])
+def test_the_clock_goes_on_while_standard_input_flows(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Ten days later, after a silence, today's messages are not of the future, nor a year old."""
+    clock = [datetime(2025, 12, 28)]
+    monkeypatch.setattr("genlab.ingest.assemble.latest_time", lambda settings: clock[0])
+    monkeypatch.setattr("genlab.ingest.reader.latest_time", lambda settings: clock[0])
+    monkeypatch.setattr("genlab.ingest.reader.FLUSH_SECONDS", 0.2)
+    lines = {
+        "text": ["Dec 27 10:00:00 x", "Jan 06 10:00:00 y"],
+        "syslog": ["<13>Dec 27 10:00:00 h a: x", "<13>Jan  6 10:00:00 h a: y"],
+        "jsonl": [f'{{"text": "x", "time": "{t}"}}' for t in ("2025-12-27", "2026-01-06")],
+    }[form]
+    receive, send = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(send, "wb", buffering=0) as pipe:
+            pipe.write(lines[0].encode() + b"\n")
+            time.sleep(1.0)
+            clock[0] = datetime(2026, 1, 7)
+            time.sleep(1.0)
+            pipe.write(lines[1].encode() + b"\n")
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    options = IngestOptions(format=form, follow=True)  # type: ignore[arg-type]
+    with os.fdopen(receive, "rb") as stream:
+        batches = list(read(["-"], options, SETTINGS, MASKER, stdin=stream))
+    feeder.join()
+    found = [m.occurred_at for b in batches for m in b.messages]
+    assert [at.date().isoformat() for at in found if at] == ["2025-12-27", "2026-01-06"]
+
+
+def test_the_memory_of_given_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlab.ingest.assemble._MEMORY", 100)
+    assembler = Assembler("s", "-", "f", MASKER, 1000, lambda: datetime(2026, 1, 1))
+    for i in range(5000):
+        assembler.add([Fields("x", f"id {i}"), Fields("x", f"id {max(0, i - 99)}")], i, "raw")
+        assert len(assembler._given) + len(assembler._given_before) <= 200
+    batch = assembler.take(None)
+    assert (len(batch.messages), len(batch.rejected)) == (5000, 5000)
