@@ -5,11 +5,6 @@
 -- Answers one row.
 SELECT 1 AS alive;
 
--- name: schema
--- kind: read
--- The migrations applied.
-SELECT number, name, applied_at FROM schema_version ORDER BY number;
-
 -- name: doubled_messages
 -- kind: read
 -- Messages stored more than once.

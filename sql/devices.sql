@@ -1,13 +1,5 @@
 -- Devices: who sends.
 
--- name: list
--- kind: read
--- Devices with their messages and when last heard, busiest first.
-SELECT device, count(*) AS messages, count(DISTINCT pattern_id) AS patterns,
-       max(coalesce(occurred_at, received_at)) AS last_seen
-FROM message WHERE device IS NOT NULL
-GROUP BY device ORDER BY messages DESC LIMIT $limit;
-
 -- name: of_pattern
 -- kind: read
 -- Devices that sent a pattern.

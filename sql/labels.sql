@@ -81,11 +81,19 @@ GROUP BY ALL ORDER BY min(l.created_seq);
 
 -- name: define
 -- kind: write
--- Create a label, or rename, recolour, describe or merge one that exists.
+-- Create a label, or rename, recolour, describe or merge one that exists; NULL keeps what it has.
+-- Refused for a name that another label in use has.
+CREATE TEMP TABLE refusal AS
+SELECT error(format('the label "{}" exists already: choose another name, or merge the two', l.name))
+FROM label l
+WHERE l.name = $name AND l.merged_into IS NULL AND l.label_id <> $label_id
+  AND $merged_into::VARCHAR IS NULL
+  AND $label_id NOT IN (SELECT label_id FROM label WHERE merged_into IS NOT NULL);
+
 INSERT INTO label_change (label_id, name, colour, description, merged_into, annotator, created_at)
-SELECT coalesce(o.label_id, $label_id), $name, coalesce($colour::INTEGER, o.colour,
-       (SELECT count(*) FROM label)), coalesce($description::VARCHAR, o.description, ''),
-       $merged_into::VARCHAR, $annotator, $now::TIMESTAMP
+SELECT $label_id, $name, coalesce($colour::INTEGER, o.colour, (SELECT count(*) FROM label)),
+       coalesce($description::VARCHAR, o.description, ''),
+       coalesce($merged_into::VARCHAR, o.merged_into), $annotator, $now::TIMESTAMP
 FROM (SELECT 1) one LEFT JOIN label o ON o.label_id = $label_id;
 
 SELECT label_id, name FROM label WHERE label_id = $label_id;

@@ -129,13 +129,6 @@ SELECT message_id, source, device, severity, occurred_at, received_at, text,
 FROM message WHERE pattern_id = $pattern_id
 ORDER BY coalesce(occurred_at, received_at) DESC LIMIT $limit;
 
--- name: by_id
--- kind: read
--- Messages by their ids.
-SELECT message_id, source, device, severity, occurred_at, received_at, text, pattern_id,
-       attributes::VARCHAR AS attributes
-FROM message WHERE message_id IN (SELECT unnest($message_ids::VARCHAR[]));
-
 -- name: volume
 -- kind: read
 -- Messages per time bucket and source, of the last $hours hours before the newest message.

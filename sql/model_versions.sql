@@ -63,13 +63,6 @@ UPDATE model_version SET status = 'active' WHERE version IN (SELECT version FROM
 
 SELECT max(version) AS version FROM back_to;
 
--- name: set_metrics
--- kind: write
--- Replace a version's metrics.
-UPDATE model_version SET metrics = $metrics WHERE version = $version;
-
-SELECT count(*) AS versions FROM model_version WHERE version = $version;
-
 -- name: add_epoch
 -- kind: write
 -- One row of training_epoch; a repeated epoch of the same training replaces the row.

@@ -11,20 +11,6 @@ SELECT count(*) AS patterns FROM pattern;
 SELECT pattern_id, canonical_text, sample_text, message_count, severity, first_seen, last_seen
 FROM pattern ORDER BY pattern_id;
 
--- name: by_id
--- kind: read
--- Patterns by their ids, with their label and what the active version says of them.
-SELECT p.pattern_id, p.canonical_text, p.sample_text, p.message_count, p.severity, p.first_seen,
-       p.last_seen, a.components, a.responsibilities, a.log_px, a.novelty_p, a.label AS predicted,
-       a.confidence, a.s_ood, a.evidence, a.verdict, c.label AS given_label, c.annotator,
-       c.how, c.labelled_at
-FROM pattern p
-LEFT JOIN (SELECT * FROM assignment
-           WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
-  USING (pattern_id)
-LEFT JOIN current_label c USING (pattern_id)
-WHERE p.pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));
-
 -- name: search
 -- kind: read
 -- Ids of the patterns whose text holds every word of the query, case ignored.

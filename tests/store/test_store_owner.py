@@ -119,7 +119,7 @@ def test_killed_owner_loses_and_doubles_nothing(tmp_path: Path, settings: Settin
         wanted = {f"m{i}" for i in range(300)}
         wanted |= {f"m{start + i}" for start in ingested for i in range(500)}
         assert store.rows("messages.totals")[0]["messages"] == len(wanted)
-        found = store.read("messages.by_id", message_ids=sorted(wanted))["message_id"]
+        found = store.read("messages.predictions")["message_id"]
         assert set(found.to_pylist()) == wanted
     engine = Engine(Workspace(folder).database)
     with engine._con.cursor() as cursor:  # no named read lists raw events

@@ -137,6 +137,18 @@ def test_merge_and_rename_keep_every_pattern(store: Store) -> None:
     found = {r["pattern_id"]: r["label"] for r in store.rows("labels.current")}
     assert found == {"p-1": "pumps", "p-2": "pumps", "p-3": "net"}
     assert {r["name"] for r in store.rows("labels.list")} == {"pumps", "net"}
+    # a used name is refused, a rename of a merged label leaves it merged
+    with pytest.raises(StoreError, match='"net" exists already: choose another name'):
+        store.write("labels.define", label_id=ids["pump"], name="net", merged_into=None, **change)
+    with pytest.raises(StoreError, match="exists already"):
+        store.write("labels.define", label_id="new", name="net", merged_into=None, **change)
+    store.write("labels.define", label_id=ids["net"], name="net", merged_into=None, **change)
+    store.write("labels.define", label_id=ids["Pump"], name="PUMP", merged_into=None, **change)
+    assert {r["pattern_id"]: r["label"] for r in store.rows("labels.current")} == found
+    store.write(
+        "labels.append", events({"p-1": "net"}, "f"), group_id="h", how="key", annotator="a"
+    )
+    assert len(store.rows("labels.current")) == 3
 
 
 def test_wrong_calls_say_what_was_expected(store: Store) -> None:
