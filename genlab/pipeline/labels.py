@@ -56,7 +56,19 @@ def give_label(
 
     Durable when it returns.  Raises InputError for an empty, overlong or multi-line label.
     """
-    return _append(store, list(pattern_ids), [label] * len(pattern_ids), None, how, annotator)
+    return give_labels(store, pattern_ids, [label] * len(pattern_ids), how, annotator)
+
+
+def give_labels(
+    store: Store,
+    pattern_ids: Sequence[str],
+    labels: Sequence[str | None],
+    how: str,
+    annotator: str,
+) -> str:
+    """The same with a label of its own for each pattern: one gesture, taken back by one undo."""
+    checked = [_checked(label) for label in labels]
+    return _append(store, list(pattern_ids), checked, [None] * len(checked), how, annotator)
 
 
 def take_back(store: Store, annotator: str, action: str = "undo") -> dict[str, Any] | None:
@@ -96,7 +108,8 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
     """Read a CSV with columns message_id (or text), label, annotator, at; the last two optional.
 
     A row matches by message id, by message text or by canonical text.  Labels of one annotator and
-    file are one gesture.  Raises InputError naming the line for a missing column or an empty label.
+    file are one gesture.  Raises InputError, before anything is stored, for a missing column and,
+    with its line, for a label or time that is none.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -118,18 +131,21 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
     if key == "pattern_id":
         pattern_of = {text: text for text in texts}
     unmatched = sorted({text for text in texts if pattern_of.get(text) is None})
-    by_annotator: dict[str, dict[str, tuple[str, datetime | None]]] = {}  # a later row wins
+    by_annotator: dict[str, dict[str, tuple[str | None, datetime | None]]] = {}  # a later row wins
     for number, (row, text) in enumerate(zip(rows, texts, strict=True), start=2):
         if not (row["label"] or "").strip():
             raise InputError(f"{path}, line {number}: the label is empty")
+        try:
+            label = _checked(plain(row["label"]))
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+        at = _parse_time(row.get("at"), path, number)
         pattern = pattern_of.get(text)
         if pattern is not None:
             who = plain(row.get("annotator") or annotator)
-            said = (plain(row["label"]), _parse_time(row.get("at"), path, number))
-            by_annotator.setdefault(who, {})[pattern] = said
+            by_annotator.setdefault(who, {})[pattern] = (label, at)
     for who, answers in by_annotator.items():
-        labels: list[str | None] = [label for label, _ in answers.values()]
-        times = [at for _, at in answers.values()]
+        labels, times = map(list, zip(*answers.values(), strict=True))
         _append(store, list(answers), labels, times, "import", who)
     labelled = set().union(*by_annotator.values())
     return Imported(len(rows), len(labelled), unmatched)
@@ -167,7 +183,7 @@ def _append(
     store: Store,
     pattern_ids: list[str],
     labels: list[str | None],
-    times: list[datetime | None] | None,
+    times: list[datetime | None],
     how: str,
     annotator: str,
 ) -> str:
@@ -176,8 +192,8 @@ def _append(
         {
             "event_id": [f"{group}-{i}" for i in range(len(pattern_ids))],
             "pattern_id": pa.array(pattern_ids, pa.string()),
-            "label": pa.array([_checked(label) for label in labels], pa.string()),
-            "created_at": pa.array(times or [None] * len(pattern_ids), pa.timestamp("us")),
+            "label": pa.array(labels, pa.string()),
+            "created_at": pa.array(times, pa.timestamp("us")),
         }
     )
     store.write(

@@ -13,6 +13,7 @@ from genlab.errors import InputError
 from genlab.pipeline.labels import (
     export_labels,
     give_label,
+    give_labels,
     import_labels,
     neutral,
     plain,
@@ -287,3 +288,25 @@ def test_of_two_rows_for_one_pattern_the_later_counts(fitted: Store, tmp_path: P
         csv.writer(stream).writerows([["text", "label"], [text, "first"], [text, "second"]])
     assert import_labels(fitted, file, "ann").labelled_patterns == 1
     assert list(current(fitted).values()) == ["second"]
+
+
+def test_a_bad_label_anywhere_stores_nothing(fitted: Store, tmp_path: Path) -> None:
+    texts = [row["canonical_text"] for row in fitted.rows("patterns.all")[:3]]
+    path = tmp_path / "labels.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "annotator"])
+        writer.writerows(zip(texts, ["good", "good", "x" * 121], ["a", "b", "c"], strict=True))
+    with pytest.raises(InputError, match="line 4: found the label 'xxx"):
+        import_labels(fitted, path, "ann")
+    assert current(fitted) == {}
+    assert fitted.rows("labels.list") == []
+
+
+def test_many_labels_are_one_gesture(fitted: Store) -> None:
+    ids = [row["pattern_id"] for row in fitted.rows("patterns.all")[:3]]
+    group = give_labels(fitted, ids, ["a", "b", "a"], "accept", "ann")
+    assert current(fitted) == dict(zip(ids, ["a", "b", "a"], strict=True))
+    taken = take_back(fitted, "ann")
+    assert taken == {"group_id": group, "patterns": 3, "how": "accept"}
+    assert current(fitted) == {}
