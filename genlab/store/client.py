@@ -16,7 +16,7 @@ from genlab.config import StoreSettings
 from genlab.errors import StoreError, StoreUnavailable
 from genlab.store.owner import Owner
 from genlab.store.wire import encode_request
-from genlab.store.workspace import Workspace, process_alive, read_service_file
+from genlab.store.workspace import Workspace, read_service_file
 
 _Answer = TypeVar("_Answer")
 # What a dying, dead or frozen owner looks like from here.
@@ -156,7 +156,7 @@ class Store:
                 if self._owner is not None or self._client is not None:
                     return self._client
                 service = read_service_file(self.workspace.owner_file)
-                if (service is None or lost) and self._may_own and not _supervised(self.workspace):
+                if (service is None or lost) and self._may_own and not self.workspace.supervised():
                     try:
                         self._owner = Owner(self.workspace, self._settings)
                         return None
@@ -171,11 +171,6 @@ class Store:
                         f"{self._settings.retry_seconds:g} s: start `genlab up`, or `genlab doctor`"
                     )
                 time.sleep(0.05)
-
-
-def _supervised(workspace: Workspace) -> bool:
-    up = read_service_file(workspace.up_file)
-    return up is not None and process_alive(up["pid"])
 
 
 def _short(error: Exception) -> str:

@@ -32,18 +32,37 @@ class Engine:
     ):
         try:
             self._con = duckdb.connect(str(path) if path else ":memory:")
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
                 raise StoreUnavailable(f"{path} is held by another process: {error}") from error
             raise StoreError(
                 f"cannot open {path}: {error}; if the file is damaged, restore a backup"
             ) from error
         self._write_lock = threading.Lock()
         self._dirty = False
-        # Automatic checkpoints stall writers; the owner folds the log in when it is idle.
-        self._con.execute("SET checkpoint_threshold = ?", [checkpoint_threshold])
-        self._con.execute("SET preserve_insertion_order = false")
-        migrate(self._con, backup_folder)
+        try:
+            self._prepare(checkpoint_threshold, backup_folder)
+        except BaseException:
+            self._con.close()
+            raise
+
+    def _prepare(self, checkpoint_threshold: str, backup_folder: Path | None) -> None:
+        try:
+            # Automatic checkpoints stall writers; the owner folds the log in when it is idle.
+            self._con.execute("SET checkpoint_threshold = ?", [checkpoint_threshold])
+        except duckdb.Error as error:
+            raise StoreError(
+                f"store.checkpoint_threshold: found {checkpoint_threshold!r}, expected a size such "
+                f"as '1GB' ({error}); correct the setting"
+            ) from error
+        try:
+            self._con.execute("SET preserve_insertion_order = false")
+            migrate(self._con, backup_folder)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"cannot bring the tables up to date: {error}; restore a backup or run "
+                "`genlab doctor`"
+            ) from error
 
     def read(self, name: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows a named read answers."""

@@ -1,5 +1,6 @@
 """One directory per workspace: where its files are."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -27,19 +28,38 @@ class Workspace:
         self.logs = self.folder / "logs"
         self.owner_file = self.folder / "owner.json"
         self.up_file = self.folder / "up.json"
+        self.up_lock = self.folder / "up.lock"
         self.scorer_file = self.folder / "scorer.json"
         self._token_file = self.folder / "owner.token"
 
     def token(self) -> str:
         """The bearer token of this workspace's services; made at first use, for its user only."""
-        try:
-            handle = os.open(self._token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return self._token_file.read_text().strip()
-        with os.fdopen(handle, "w") as file:
-            token = secrets.token_urlsafe(32)
-            file.write(token)
+        handle = os.open(self._token_file, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # nobody reads between its making and its filling
+            token = file.read().strip()
+            if not token:
+                token = secrets.token_urlsafe(32)
+                file.write(token)
         return token
+
+    def supervised(self) -> bool:
+        """Whether ``genlab up`` runs here.
+
+        Its file alone proves nothing: after a crash another process may have its pid.  The lock
+        that it holds does.  Looked at only when the file is there: looking takes the lock for a
+        moment, which a starting ``genlab up`` must not meet.
+        """
+        if read_service_file(self.up_file) is None:
+            return False
+        try:
+            with self.up_lock.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
 
 def default_workspace() -> Path:

@@ -1,5 +1,6 @@
 """The owner and its clients as real processes: killed, frozen, raced, lied to."""
 
+import fcntl
 import json
 import os
 import signal
@@ -19,10 +20,11 @@ import pyarrow.flight as flight
 import pytest
 from helpers import batch, events
 
-from genlab.config import Settings, StoreSettings
+from genlab.config import Settings, StoreSettings, load_settings
 from genlab.errors import StoreError, StoreUnavailable
 from genlab.store import Store, Workspace, connect
 from genlab.store.engine import Engine
+from genlab.store.workspace import write_service_file
 
 GESTURE = {"how": "key", "annotator": "ann"}
 KILLS = 5
@@ -425,3 +427,37 @@ def test_memory_of_the_owner_stays_flat(tmp_path: Path) -> None:
             if i in (2_000, 9_999):
                 sizes.append(resident_mb(owner.pid))
         assert sizes[1] - sizes[0] < 60, f"found {sizes} MB after 2,000 and 10,000 writes"
+
+
+def test_a_token_is_never_read_empty(tmp_path: Path) -> None:
+    """Every one of many at once gets the one token, also when a crash left the file empty."""
+    for folder, left in (("new", False), ("crashed", True)):
+        workspace = Workspace(tmp_path / folder)
+        if left:
+            (workspace.folder / "owner.token").touch(mode=0o600)
+        with ThreadPoolExecutor(16) as pool:
+            tokens = set(pool.map(Workspace.token, [Workspace(tmp_path / folder)] * 64))
+        assert len(tokens) == 1
+        assert len(tokens.pop()) >= 32
+
+
+def test_a_stale_up_file_with_a_living_pid_stops_nobody(tmp_path: Path) -> None:
+    settings = load_settings(overrides=["store.retry_seconds=0.3"])
+    workspace = Workspace(tmp_path)
+    write_service_file(workspace.up_file, services={})  # names this process, as a reused pid would
+    with connect(workspace, settings.store) as store:
+        assert store.rows("checks.alive") == [{"alive": 1}]
+    with workspace.up_lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with (
+            connect(workspace, settings.store) as store,
+            pytest.raises(StoreUnavailable, match="genlab up"),
+        ):
+            store.rows("checks.alive")
+
+
+def test_a_wrong_setting_of_the_store_is_named(tmp_path: Path) -> None:
+    for _ in range(2):  # the refused file is let go
+        with pytest.raises(StoreError, match=r"store\.checkpoint_threshold: found 'abc'"):
+            Engine(tmp_path / "x.duckdb", checkpoint_threshold="abc")
+    Engine(tmp_path / "x.duckdb").close()
