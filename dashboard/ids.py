@@ -31,10 +31,12 @@ MAP_NAMES = "map-label-names"
 MAP_STATUS = "map-status"
 MAP_TABS = "map-tabs"
 MAP_DETAIL = "map-detail"
+MAP_SHOWN = "map-shown"  # dcc.Store: what the panel shows, which keys and clicks mean
 MAP_ASKED = "map-asked"  # dcc.Store: suggestions already shown
 
 REVIEW_EVENT = "review-event"
-REVIEW_STATE = "review-state"  # dcc.Store: {at, page}
+REVIEW_STATE = "review-state"  # dcc.Store: {at, pattern}
+REVIEW_SHOWN = "review-shown"  # dcc.Store: what the panel shows, which keys and clicks mean
 REVIEW_ORDER = "review-order"
 REVIEW_LABEL = "review-label"
 REVIEW_TABLE = "review-table"
@@ -48,6 +50,7 @@ REVIEW_NEW_LABEL = "review-new-label"
 
 UNKNOWNS_EVENT = "unknowns-event"
 UNKNOWNS_LIST = "unknowns-list"
+UNKNOWNS_SHOWN = "unknowns-shown"  # dcc.Store: pattern ids of the panel
 UNKNOWNS_CHOSEN = "unknowns-chosen"
 UNKNOWNS_PANEL = "unknowns-panel"
 UNKNOWNS_VERDICT = "unknowns-verdict"

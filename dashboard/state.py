@@ -17,6 +17,7 @@ from genlab.config import Settings
 from genlab.errors import NotReady
 from genlab.labelling import Propagation
 from genlab.pipeline.assigned import (
+    ACCEPTED,
     Assigned,
     AssignedCache,
     Labels,
@@ -135,7 +136,7 @@ class Desk:
             "labels.append",
             inputs={"in_events": events},
             group_id=group,
-            how="accept",
+            how=ACCEPTED,
             annotator=annotator,
         )
         return self.propagate()

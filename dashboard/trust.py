@@ -1,22 +1,52 @@
 """How far predictions can be trusted: pure functions of a view."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
 from dashboard.state import View
-from genlab.labelling import NO_LABEL, Acceptance, accept_threshold, cross_fit, temper
+from genlab.config import LabellingSettings
+from genlab.labelling import (
+    NO_LABEL,
+    Acceptance,
+    Propagation,
+    accept_threshold,
+    cross_fit,
+    temper,
+)
+from genlab.pipeline.assigned import spread
 
 _BINS = 20
+
+
+class Checked(NamedTuple):
+    """Predictions held against what people said: M labelled patterns, each without its own label.
+
+    Only labels that somebody looked at take part, in the counts as well: a prediction accepted
+    unseen agrees with the model that made it.
+    """
+
+    spread: Propagation  # of those labels alone, (N,) patterns
+    confidence: np.ndarray  # (M,)
+    correct: np.ndarray  # (M,) bool
+    labels: int  # different labels among the M; below two M is 0: a lone label is always right
 
 
 class Offer(NamedTuple):
     """What "accept everything above" would do."""
 
     acceptance: Acceptance
-    rows: np.ndarray  # rows of the view it would label
+    rows: np.ndarray  # (R,) rows of the view it would label
+    labels: list[str]  # (R,) and how
     messages: int
-    checked: int  # labelled patterns that could be checked against
+    checked: Checked
+
+    @property
+    def key(self) -> str:
+        """The same exactly for the same patterns, labels and threshold."""
+        said = repr((self.rows.tolist(), self.labels, self.acceptance.threshold))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def predictions(view: View, order: str, label: str) -> np.ndarray:
@@ -39,37 +69,43 @@ def predictions(view: View, order: str, label: str) -> np.ndarray:
     return rows[np.argsort(keys[order], kind="stable")]
 
 
-def checked(view: View, alpha0: float) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence and correctness (M,) of labelled patterns, each without its own label."""
-    names = view.labels.names
+def check(view: View, settings: LabellingSettings) -> Checked:
+    """Predict the labelled patterns without their labels."""
+    labels, given = view.labels, np.where(view.labels.checked, view.labels.given, NO_LABEL)
+    alone = view.spread
+    if (given != labels.given).any():
+        alone = spread(view.assigned, labels._replace(given=given), settings)
     fitted = cross_fit(
         view.assigned.responsibilities,
-        view.labels.given,
-        view.spread.model.counts,
-        alpha0 / max(len(names), 1),
+        given,
+        alone.model.counts,
+        settings.alpha0 / max(len(labels.names), 1),
     )
-    if not len(fitted.rows):
-        return np.zeros(0), np.zeros(0, bool)
-    tempered = temper(fitted.probabilities, view.spread.model.temperature)
-    return tempered.max(axis=1).clip(0, 1), tempered.argmax(axis=1) == fitted.labels
+    kinds = len(np.unique(fitted.labels))
+    if kinds < 2:
+        return Checked(alone, np.zeros(0), np.zeros(0, bool), kinds)
+    tempered = temper(fitted.probabilities, alone.model.temperature)
+    correct = tempered.argmax(axis=1) == fitted.labels
+    return Checked(alone, tempered.max(axis=1).clip(0, 1), correct, kinds)
 
 
-def offer(view: View, confidence: np.ndarray, correct: np.ndarray, precision: float) -> Offer:
+def offer(view: View, checked: Checked, precision: float) -> Offer:
     """Predictions that may be accepted together.
 
     Only known patterns: the promise was checked on labelled ones, and says nothing about patterns
     unlike them.
     """
-    acceptance = accept_threshold(confidence, correct, precision)
-    spread = view.spread
+    acceptance = accept_threshold(checked.confidence, checked.correct, precision)
+    spread = checked.spread
     rows = np.flatnonzero(
         (spread.verdict == "known")
         & (spread.label != NO_LABEL)
         & (view.labels.given == NO_LABEL)
         & (spread.confidence >= acceptance.threshold)
     )
+    names = [view.labels.names[y] for y in spread.label[rows]]
     messages = int(view.assigned.message_counts[rows].sum())
-    return Offer(acceptance, rows, messages, len(confidence))
+    return Offer(acceptance, rows, names, messages, checked)
 
 
 def histogram(view: View) -> dict[str, np.ndarray]:

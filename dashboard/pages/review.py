@@ -12,9 +12,9 @@ from dashboard.figures import confidence_histogram, reliability
 from dashboard.notes import note, settled_note, undone_note
 from dashboard.pages import map_panel
 from dashboard.pages.map import ALL, chosen_of
-from dashboard.selection import label_of_key, summarise
+from dashboard.selection import known_rows, label_of_key, summarise
 from dashboard.state import Desk, View
-from dashboard.trust import Offer, checked, histogram, offer, predictions
+from dashboard.trust import Offer, check, histogram, offer, predictions
 from genlab.errors import NotReady
 from genlab.labelling import NO_LABEL
 from genlab.labelling import reliability as reliability_bins
@@ -77,6 +77,7 @@ def layout(desk: Desk, search: str) -> Any:
         [
             dcc.Store(id=ids.REVIEW_EVENT),
             dcc.Store(id=ids.REVIEW_STATE, data={"at": 0}),
+            dcc.Store(id=ids.REVIEW_SHOWN, data={}),
             html.Main(
                 [head, html.Section(id=ids.REVIEW_TABLE, className="gl-card"), trust],
                 className="gl-main gl-stack",
@@ -116,17 +117,19 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.REVIEW_TABLE, "children"),
         Output(ids.REVIEW_PANEL, "children"),
         Output(ids.REVIEW_LABEL, "options"),
+        Output(ids.REVIEW_SHOWN, "data"),
         Input(ids.REVIEW_STATE, "data"),
         Input(ids.REVIEW_ORDER, "value"),
         Input(ids.REVIEW_LABEL, "value"),
         Input(ids.DATA_KEY, "data"),
+        State(ids.REVIEW_SHOWN, "data"),
     )
-    def show(state: dict, order: str, label: str, _: dict) -> tuple[Any, Any, Any]:
+    def show(state: dict, order: str, label: str, _: dict, before: dict) -> tuple[Any, ...]:
         names = [(ALL, "every label")]
         try:
             view = desk.view()
         except NotReady as error:
-            return parts.empty(str(error), "genlab train"), [], parts.options(names)
+            return parts.empty(str(error), "genlab train"), [], parts.options(names), {}
         names += [(name, name) for name in view.labels.names]
         rows = predictions(view, order, chosen_of(label))
         if not len(rows):
@@ -135,15 +138,15 @@ def register(app: Dash, desk: Desk) -> None:
                 if not (view.labels.given != NO_LABEL).any()
                 else "every predicted pattern is labelled, or none has this label."
             )
-            return parts.empty(said), [], parts.options(names)
-        at = min(state["at"], len(rows) - 1)
+            return parts.empty(said), [], parts.options(names), {}
+        at = place(view, rows, state, before)
         chosen = summarise(view, [str(view.assigned.pattern_ids[rows[at]])])
         panel = [
             *map_panel.head(view, chosen),
             html.Div(map_panel.labels(view, chosen), className="gl-label-list"),
             dcc.Link("show on the map", href=f"/map?pattern={view.assigned.pattern_ids[rows[at]]}"),
         ]
-        return table(view, rows, at), panel, parts.options(names)
+        return table(view, rows, at), panel, parts.options(names), shown_of(view, rows[at], at)
 
     @app.callback(
         Output(ids.REVIEW_OFFER, "children"),
@@ -157,13 +160,13 @@ def register(app: Dash, desk: Desk) -> None:
             view = desk.view()
         except NotReady:
             return [], confidence_histogram(None), reliability(None)
-        confidence, correct = checked(view, desk.settings.labelling.alpha0)
-        made = offer(view, confidence, correct, float(precision))
+        checked = check(view, desk.settings.labelling)
+        made = offer(view, checked, float(precision))
         threshold = made.acceptance.threshold if len(made.rows) else None
         return (
             offer_text(made, precision),
             confidence_histogram(histogram(view), threshold),
-            reliability(reliability_bins(confidence, correct)),
+            reliability(reliability_bins(checked.confidence, checked.correct)),
         )
 
     @app.callback(
@@ -174,7 +177,7 @@ def register(app: Dash, desk: Desk) -> None:
         Input(ids.REVIEW_EVENT, "data"),
         Input(ids.REVIEW_NEW_LABEL, "n_submit"),
         State(ids.REVIEW_NEW_LABEL, "value"),
-        State(ids.REVIEW_STATE, "data"),
+        State(ids.REVIEW_SHOWN, "data"),
         State(ids.REVIEW_ORDER, "value"),
         State(ids.REVIEW_LABEL, "value"),
         State(ids.REVIEW_PRECISION, "value"),
@@ -182,7 +185,7 @@ def register(app: Dash, desk: Desk) -> None:
         prevent_initial_call=True,
     )
     def event(
-        event: dict | None, _: int | None, typed: str | None, state: dict, order: str, label: str,
+        event: dict | None, _: int | None, typed: str | None, shown: dict, order: str, label: str,
         precision: str, who: str,
     ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
         if not event and not typed:
@@ -190,13 +193,14 @@ def register(app: Dash, desk: Desk) -> None:
         view = desk.view()
         if ctx.triggered_id == ids.REVIEW_NEW_LABEL:
             event = {"act": "label", "value": (typed or "").strip()}
-        act, value, by_key = read_event(event, view)
+        act, value, by_key = read_event(event, shown.get("names", []))
         if act == "row":
+            return {"at": 0, "pattern": value}, no_update, no_update, no_update
+        if act == "page":
             return {"at": int(value)}, no_update, no_update, no_update
-        rows = predictions(view, order, chosen_of(label))
-        at = min(state["at"], max(len(rows) - 1, 0))
         if act == "move":
-            moved = int(np.clip(at + int(value), 0, max(len(rows) - 1, 0)))
+            rows = predictions(view, order, chosen_of(label))
+            moved = int(np.clip(shown.get("at", 0) + int(value), 0, max(len(rows) - 1, 0)))
             return {"at": moved}, no_update, no_update, no_update
         if act == "undo":
             taken = desk.take_back(who)
@@ -204,26 +208,61 @@ def register(app: Dash, desk: Desk) -> None:
                 return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
             return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
         if act == "accept-all":
-            confidence, correct = checked(view, desk.settings.labelling.alpha0)
-            taken_rows = offer(view, confidence, correct, float(precision)).rows
-            if not len(taken_rows):
-                raise PreventUpdate
-            names = [view.labels.names[y] for y in view.spread.label[taken_rows]]
-            view, settled = desk.accept(view.assigned.pattern_ids[taken_rows].tolist(), names, who)
-            said = f"Accepted {parts.plural(len(taken_rows), 'prediction')}"
-            return {"at": 0}, settled_note(said, len(taken_rows), settled), view.key, no_update
-        if not len(rows):
+            made = offer(view, check(view, desk.settings.labelling), float(precision))
+            if not len(made.rows) or made.key != value:
+                said = "The offer has changed since it was shown: look at it again."
+                return no_update, note(said), view.key, no_update
+            chosen = view.assigned.pattern_ids[made.rows].tolist()
+            view, settled = desk.accept(chosen, made.labels, who)
+            said = f"Accepted {parts.plural(len(chosen), 'prediction')}"
+            return {"at": 0}, settled_note(said, len(chosen), settled), view.key, no_update
+        name = shown.get("label") if act == "accept" else value
+        if act not in ("accept", "label") or not name or not shown:
             raise PreventUpdate
-        row = rows[at]
-        name = view.labels.names[view.spread.label[row]] if act == "accept" else value
-        if act not in ("accept", "label") or not name:
-            raise PreventUpdate
-        how = "accept" if act == "accept" else "key" if by_key else "click"
-        view, settled = desk.label([str(view.assigned.pattern_ids[row])], name, how, who)
-        return {"at": at}, settled_note(name, 1, settled), view.key, ""
+        if problem := changed_since(view, shown, act):
+            return no_update, note(problem), view.key, no_update
+        how = "key" if by_key else "click"  # one by one is looked at; ACCEPTED is for many
+        view, settled = desk.label([shown["pattern"]], name, how, who)
+        return {"at": shown["at"]}, settled_note(name, 1, settled), view.key, ""
 
 
-def read_event(event: dict | None, view: View) -> tuple[str, Any, bool]:
+def place(view: View, rows: np.ndarray, state: dict, before: dict) -> int:
+    """Position in ``rows`` of what is to be shown.
+
+    The pattern asked for; while new data come in, the one shown before; else the row asked for.
+    """
+    refreshed = ctx.triggered_id == ids.DATA_KEY
+    wanted = before.get("pattern") if refreshed else state.get("pattern")
+    found = np.flatnonzero(view.assigned.pattern_ids[rows] == wanted)
+    return int(found[0]) if len(found) else min(state["at"], len(rows) - 1)
+
+
+def shown_of(view: View, row: int, at: int) -> dict[str, Any]:
+    """What the panel shows of a row, for the keys and clicks that answer it."""
+    return {
+        "at": at,
+        "pattern": str(view.assigned.pattern_ids[row]),
+        "label": view.labels.names[view.spread.label[row]],
+        "names": view.labels.names,
+    }
+
+
+def changed_since(view: View, shown: dict[str, Any], act: str) -> str:
+    """Why an answer to what was shown no longer fits; "" when it does."""
+    rows = known_rows(view, [shown["pattern"]])
+    if not len(rows):
+        return "The version in force has not scored this pattern: look again."
+    if view.labels.given[rows[0]] != NO_LABEL:
+        given = view.labels.names[view.labels.given[rows[0]]]
+        return f"This pattern was labelled “{given}” since it was shown."
+    said = view.spread.label[rows[0]]
+    now = view.labels.names[said] if said != NO_LABEL else "no label"
+    if act == "accept" and now != shown["label"]:
+        return f"The prediction was “{shown['label']}” and is “{now}” now: look again."
+    return ""
+
+
+def read_event(event: dict | None, names: list[str]) -> tuple[str, Any, bool]:
     """(act, value, whether by key)."""
     if not event:
         raise PreventUpdate
@@ -233,7 +272,7 @@ def read_event(event: dict | None, view: View) -> tuple[str, Any, bool]:
     fixed = {"j": ("move", 1), "k": ("move", -1), "u": ("undo", None), "Enter": ("accept", None)}
     if key in fixed:
         return *fixed[key], True
-    name = label_of_key(key, view.labels.names)
+    name = label_of_key(key, names)
     if name is None:
         raise PreventUpdate
     return "label", name, True
@@ -243,11 +282,17 @@ def offer_text(made: Offer, precision: str) -> list[Any]:
     """The offer in words, and its button."""
     wish = f"{100 * float(precision):g} %"
     threshold = made.acceptance.threshold
+    if made.checked.labels < 2:
+        said = (
+            "No promise yet: a prediction can only be wrong where there is another label. It needs "
+            "two labels, each given one by one or by selection to three patterns or more."
+        )
+        return [html.P(said, className="gl-note")]
     if not np.isfinite(threshold):
         needed = int(np.ceil(np.log(0.05) / np.log(float(precision))))
         said = (
-            f"{parts.plural(made.checked, 'label')} could be checked; a promise of {wish} needs at "
-            f"least {needed}, nearly all of them predicted right."
+            f"{parts.plural(len(made.checked.correct), 'label')} could be checked; "
+            f"a promise of {wish} needs at least {needed}, nearly all of them predicted right."
         )
         return [html.P(said, className="gl-note")]
     if not len(made.rows):
@@ -262,7 +307,7 @@ def offer_text(made: Offer, precision: str) -> list[Any]:
                 f", checked on {parts.plural(made.acceptance.checked, 'label')}.",
             ]
         ),
-        parts.button(f"accept {len(made.rows):,} predictions", "accept-all",
+        parts.button(f"accept {len(made.rows):,} predictions", "accept-all", made.key,
                      style="gl-button-primary"),
     ]  # fmt: skip
 
@@ -284,7 +329,7 @@ def table(view: View, rows: np.ndarray, at: int) -> Any:
                 html.Td(parts.pill(str(spread.verdict[row]))),
             ],
             className="gl-review-row",
-            **parts.attributes({"data-act": "row", "data-value": str(first + k),
+            **parts.attributes({"data-act": "row", "data-value": str(assigned.pattern_ids[row]),
                "aria-selected": "true" if first + k == at else "false"}),
         )
         for k, row in enumerate(shown)
@@ -303,8 +348,8 @@ def table(view: View, rows: np.ndarray, at: int) -> Any:
             [
                 html.Span(f"{first + 1:,}–{first + len(shown):,} of {len(rows):,}",
                           className="gl-hint"),
-                parts.button("‹ back", "row", max(first - ROWS, 0), disabled=first == 0),
-                parts.button("on ›", "row", first + ROWS, disabled=first + ROWS >= len(rows)),
+                parts.button("‹ back", "page", max(first - ROWS, 0), disabled=first == 0),
+                parts.button("on ›", "page", first + ROWS, disabled=first + ROWS >= len(rows)),
             ],
             className="gl-pages",
         ),

@@ -12,11 +12,14 @@ from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
 from dashboard.pages.around import neighbours
 from dashboard.pages.map import ALL, chosen_of
+from dashboard.selection import known_rows
 from dashboard.state import Desk
 from genlab.errors import NotReady
+from genlab.labelling import NO_LABEL
 
 PATH, NAME = "/unknowns", "Unknowns"
 
+OPEN = ("new", "ongoing", "regressed")
 STATES = ("new", "ongoing", "muted", "resolved", "regressed")
 MUTES = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 _MEANING = {
@@ -33,6 +36,7 @@ def layout(desk: Desk, search: str) -> Any:
         [
             dcc.Store(id=ids.UNKNOWNS_EVENT),
             dcc.Store(id=ids.UNKNOWNS_CHOSEN, data=[]),
+            dcc.Store(id=ids.UNKNOWNS_SHOWN, data=[]),
             html.Main(
                 [
                     html.Div(
@@ -87,16 +91,22 @@ def register(app: Dash, desk: Desk) -> None:
     @app.callback(
         Output(ids.UNKNOWNS_LIST, "children"),
         Output(ids.UNKNOWNS_PANEL, "children"),
+        Output(ids.UNKNOWNS_SHOWN, "data"),
         Input(ids.UNKNOWNS_VERDICT, "value"),
         Input(ids.UNKNOWNS_STATE, "value"),
         Input(ids.UNKNOWNS_CHOSEN, "data"),
         Input(ids.DATA_KEY, "data"),
     )
-    def show(verdict: str, state: str, chosen: list[str], _: dict) -> tuple[Any, Any]:
-        queue = desk.store.rows("review.queue", limit=_LIMIT)
+    def show(verdict: str, state: str, chosen: list[str], _: dict) -> tuple[Any, ...]:
         if not desk.store.rows("model_versions.active"):
-            return parts.empty("No model in force yet, so nothing is flagged.", "genlab train"), []
-        wanted = [row for row in queue if wanted_row(row, verdict, state)]
+            return (
+                parts.empty("No model in force yet, so nothing is flagged.", "genlab train"),
+                [],
+                [],
+            )
+        filters = wanted_of(verdict, state)
+        wanted = desk.store.rows("review.queue", **filters, limit=_LIMIT)
+        counts = desk.store.rows("review.queue_counts")
         held = {row["pattern_id"] for row in wanted}
         chosen = [p for p in chosen if p in held] or [row["pattern_id"] for row in wanted[:1]]
         names = {
@@ -106,7 +116,7 @@ def register(app: Dash, desk: Desk) -> None:
                 version=desk.store.rows("model_versions.active")[0]["version"],
             )
         }
-        return groups(wanted, names, chosen, len(queue)), _panel(desk, wanted, chosen)
+        return groups(wanted, names, chosen, counts, filters), _panel(desk, wanted, chosen), chosen
 
     @app.callback(
         Output(ids.UNKNOWNS_CHOSEN, "data"),
@@ -116,15 +126,13 @@ def register(app: Dash, desk: Desk) -> None:
         Input(ids.UNKNOWNS_EVENT, "data"),
         Input(ids.UNKNOWNS_NEW_LABEL, "n_submit"),
         State(ids.UNKNOWNS_NEW_LABEL, "value"),
-        State(ids.UNKNOWNS_CHOSEN, "data"),
-        State(ids.UNKNOWNS_VERDICT, "value"),
-        State(ids.UNKNOWNS_STATE, "value"),
+        State(ids.UNKNOWNS_SHOWN, "data"),
         State(ids.ANNOTATOR, "data"),
         prevent_initial_call=True,
     )
     def event(
-        event: dict | None, _: int | None, typed: str | None, chosen: list[str],
-        verdict: str, state: str, who: str,
+        event: dict | None, _: int | None, typed: str | None, shown: list[str],
+        who: str,
     ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
         if ctx.triggered_id == ids.UNKNOWNS_NEW_LABEL:
             act, value = "label", (typed or "").strip()
@@ -141,19 +149,23 @@ def register(app: Dash, desk: Desk) -> None:
             if taken is None:
                 return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
             return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
-        if not chosen:
-            queue = desk.store.rows("review.queue", limit=_LIMIT)
-            chosen = [r["pattern_id"] for r in queue if wanted_row(r, verdict, state)][:1]
-        if act == "label" and value and chosen:
-            view, settled = desk.label(chosen, value, "click", who)
-            return [], settled_note(value, len(chosen), settled), view.key, ""
-        if act == "state" and value and chosen:
+        if act not in ("label", "state") or not value or not shown:
+            raise PreventUpdate
+        view = desk.view()
+        taken_rows = known_rows(view, shown)
+        if (view.labels.given[taken_rows] != NO_LABEL).any():
+            said = note("Somebody labelled some of these since they were shown: look again.")
+            return [], said, view.key, no_update
+        if act == "label":
+            view, settled = desk.label(shown, value, "click", who)
+            return [], settled_note(value, len(shown), settled), view.key, ""
+        if act == "state":
             name, until = decision(value, datetime.now(UTC).replace(tzinfo=None))
             desk.store.write(
                 "review.set_state",
-                pattern_ids=chosen, state=name, muted_until=until, note="", annotator=who,
+                pattern_ids=shown, state=name, muted_until=until, note="", annotator=who,
             )  # fmt: skip
-            said = note(f"{parts.plural(len(chosen), 'pattern')}: {name}.")
+            said = note(f"{parts.plural(len(shown), 'pattern')}: {name}.")
             return [], said, no_update, no_update
         raise PreventUpdate
 
@@ -164,22 +176,27 @@ def decision(value: str, now: datetime) -> tuple[str, datetime | None]:
     return name, now + MUTES[mute] if mute else None
 
 
-def wanted_row(row: dict[str, Any], verdict: str, state: str) -> bool:
-    """Whether the filters leave a row of the queue."""
-    if chosen_of(verdict) and row["verdict"] != verdict:
-        return False
-    if state == "open":
-        return row["state"] in ("new", "ongoing", "regressed")
-    return state == ALL or row["state"] == state
+def wanted_of(verdict: str, state: str) -> dict[str, list[str]]:
+    """The filters as the queue takes them; an empty list is all."""
+    states = {"open": list(OPEN), ALL: []}.get(state, [state])
+    return {"states": states, "verdicts": [verdict] if chosen_of(verdict) else []}
 
 
 def groups(
-    rows: Sequence[dict[str, Any]], names: dict[int, str], chosen: Sequence[str], flagged: int
+    rows: Sequence[dict[str, Any]],
+    names: dict[int, str],
+    chosen: Sequence[str],
+    counts: Sequence[dict[str, Any]],
+    filters: dict[str, list[str]],
 ) -> Any:
-    """Rows by verdict, and within it by component: those of one kind stand together."""
+    """Rows by verdict, and within it by component: those of one kind stand together.
+
+    ``counts``: the whole queue by verdict and state, which ``rows`` are the first of.
+    """
+    asked = [c for c in counts if not filters["states"] or c["state"] in filters["states"]]
     if not rows:
         return parts.empty(
-            "Nothing is flagged: every pattern is known." if not flagged
+            "Nothing is flagged: every pattern is known." if not counts
             else "No flagged pattern passes the filters."
         )  # fmt: skip
     sections = []
@@ -196,13 +213,18 @@ def groups(
                 by_component.items(), key=lambda item: -sum(r["message_count"] for r in item[1])
             )
         ]
-        total = sum(row["message_count"] for row in of_verdict)
+        of_all = [c for c in asked if c["verdict"] == verdict]
+        patterns = max(sum(c["patterns"] for c in of_all), len(of_verdict))
+        said = parts.plural(patterns, "pattern")
+        if patterns > len(of_verdict):
+            said = f"first {len(of_verdict):,} of {said}"
+        total = sum(c["messages"] for c in of_all)
         head = html.Div(
             [
                 parts.pill(verdict),
                 html.Span(meaning, className="gl-hint"),
                 html.Span(
-                    f"{parts.plural(len(of_verdict), 'pattern')} · {total:,} messages",
+                    f"{said} · {parts.plural(total, 'message')}",
                     className="gl-push gl-hint",
                 ),
             ],

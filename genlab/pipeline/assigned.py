@@ -14,6 +14,9 @@ from genlab.labelling import NO_LABEL, Propagation, propagate
 from genlab.pipeline.tables import ragged, strings
 from genlab.store import Store
 
+ACCEPTED = "accept"
+"""How predictions were labelled that nobody looked at one by one: they prove nothing."""
+
 
 class Assigned(NamedTuple):
     """The assignments of one version, in the order of pattern_id; N patterns, K components."""
@@ -48,6 +51,7 @@ class Labels(NamedTuple):
     names: list[str]  # Y names, in the order they were created
     colours: list[int]  # palette index of each
     given: np.ndarray  # (N,) index into names, -1 where nobody labelled
+    checked: np.ndarray  # (N,) bool: somebody looked at it; not where predictions were accepted
     seq: int  # last label event seen
 
 
@@ -90,6 +94,7 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
     names = [row["name"] for row in listed]
     current = store.read("labels.current")
     given = np.full(len(assigned.pattern_ids), NO_LABEL)
+    checked = np.zeros(len(given), bool)
     if current.num_rows and len(given):
         number = {name: i for i, name in enumerate(names)}
         ids = strings(current["pattern_id"]).astype(str)
@@ -98,7 +103,9 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
         # A label created between the two reads is seen by the next call.
         codes = np.array([number.get(label, NO_LABEL) for label in strings(current["label"])])
         given[at[found]] = codes[found]
-    return Labels(names, [row["colour"] for row in listed], given, seq)
+        checked[at[found]] = (strings(current["how"]) != ACCEPTED)[found]
+        checked &= given != NO_LABEL
+    return Labels(names, [row["colour"] for row in listed], given, checked, seq)
 
 
 def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:

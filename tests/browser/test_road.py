@@ -237,7 +237,7 @@ def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
         assert len(given) == labelled + 1
         texts = {r["pattern_id"]: r["canonical_text"] for r in store.rows("patterns.all")}
         newest = max(given.values(), key=lambda r: r["seq"])
-        assert (texts[newest["pattern_id"]], newest["how"]) == (second, "accept")
+        assert (texts[newest["pattern_id"]], newest["how"]) == (second, "key")
         page.keyboard.press("u")
         page.wait_for_selector("#review-status >> text=/Took back/")
         assert len(store.rows("labels.current")) == labelled
@@ -255,7 +255,7 @@ def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
         page.wait_for_selector(".gl-flag[aria-current=true]")
         page.click("#unknowns-panel button[data-value='muted 1d']")
         page.wait_for_selector("#unknowns-status >> text=/muted/")
-        muted = [r for r in store.rows("review.queue", limit=1000) if r["state"] == "muted"]
+        muted = store.rows("review.queue", states=["muted"], verdicts=[], limit=1000)
         assert len(muted) == 1
 
 

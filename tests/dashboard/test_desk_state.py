@@ -10,10 +10,11 @@ from synthetic_desk import fill
 
 from dashboard.pages.map import next_question, questions
 from dashboard.pages.overview import buckets
-from dashboard.pages.unknowns import MUTES, decision, wanted_row
+from dashboard.pages.review import changed_since, offer_text, shown_of
+from dashboard.pages.unknowns import MUTES, decision, wanted_of
 from dashboard.selection import KEYS, component_of, label_of_key, summarise, winners
 from dashboard.state import NOTHING, Desk
-from dashboard.trust import checked, histogram, offer, predictions
+from dashboard.trust import check, histogram, offer, predictions
 from genlab.config import Settings
 from genlab.errors import NotReady
 from genlab.store import Store
@@ -157,16 +158,49 @@ def test_review_orders_and_the_offer_keeps_to_known_unlabelled(filled, settings)
     assert (view.labels.given[rows] == -1).all()
     only = predictions(view, "messages", "label 3")
     assert (view.spread.label[only] == view.labels.names.index("label 3")).all()
-    confidence, correct = checked(view, settings.labelling.alpha0)
-    assert len(confidence) == 30 * KINDS
-    made = offer(view, confidence, correct, 0.9)
+    checked = check(view, settings.labelling)
+    assert len(checked.confidence) == 30 * KINDS
+    made = offer(view, checked, 0.9)
     assert len(made.rows)
     assert (view.spread.verdict[made.rows] == "known").all()
     assert (view.spread.confidence[made.rows] >= made.acceptance.threshold).all()
     # the truth of the synthetic kinds: the promise holds
     right = [view.labels.names[view.spread.label[r]] == f"label {kind[r]}" for r in made.rows]
     assert np.mean(right) >= 0.9
+    assert made.labels == [view.labels.names[view.spread.label[r]] for r in made.rows]
+    # what is accepted unseen proves nothing, and is not offered again
+    after, _ = desk.accept(ids_of(desk, made.rows), made.labels, "ann")
+    again = check(after, settings.labelling)
+    assert np.allclose(again.confidence, checked.confidence)
+    assert (again.correct == checked.correct).all()
+    assert not len(offer(after, again, 0.9).rows)
+    assert offer(after, again, 0.9).key != made.key
     assert histogram(view)["patterns"].sum() == (view.spread.label >= 0).sum()
+
+
+def test_one_label_makes_no_promise(filled, settings) -> None:
+    desk, kind = filled
+    desk.label(ids_of(desk, np.flatnonzero(kind == 0)), "pump", "lasso", "ann")
+    view = desk.view()
+    checked = check(view, settings.labelling)
+    assert (checked.labels, len(checked.confidence)) == (1, 0)
+    made = offer(view, checked, 0.9)
+    assert not len(made.rows)
+    assert "two labels" in str(offer_text(made, "0.9"))
+
+
+def test_an_answer_holds_for_what_was_shown(filled) -> None:
+    desk, kind = filled
+    for k in range(2):
+        desk.label(ids_of(desk, np.flatnonzero(kind == k)[:20]), f"label {k}", "lasso", "ann")
+    view = desk.view()
+    row = predictions(view, "sure", "label 0")[0]
+    shown = shown_of(view, row, 0)
+    assert changed_since(view, shown, "accept") == ""
+    assert "look again" in changed_since(view, {**shown, "label": "label 1"}, "accept")
+    assert changed_since(view, {**shown, "label": "label 1"}, "label") == ""
+    view, _ = desk.label([shown["pattern"]], "label 1", "key", "bob")
+    assert "labelled “label 1”" in changed_since(view, shown, "label")
 
 
 def test_decisions_and_filters_of_the_queue() -> None:
@@ -175,10 +209,10 @@ def test_decisions_and_filters_of_the_queue() -> None:
     now = datetime(2026, 5, 1)
     assert decision("ongoing", now) == ("ongoing", None)
     assert decision("muted 7d", now) == ("muted", now + MUTES["7d"])
-    row = {"verdict": "novel", "state": "muted"}
-    assert not wanted_row(row, ":all", "open")
-    assert wanted_row(row, "novel", "muted")
-    assert not wanted_row(row, "between", ":all")
+    opened = ["new", "ongoing", "regressed"]
+    assert wanted_of(":all", "open") == {"states": opened, "verdicts": []}
+    assert wanted_of("novel", "muted") == {"states": ["muted"], "verdicts": ["novel"]}
+    assert wanted_of("between", ":all") == {"states": [], "verdicts": ["between"]}
 
 
 @pytest.mark.parametrize("days", [0, 0.01, 1, 14, 400])
