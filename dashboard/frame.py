@@ -21,6 +21,7 @@ _HELP = [
     ("1–9, a–z", "label what is selected (letters when digits ran out)"),
     ("Enter", "accept the suggestion"),
     ("u", "undo your last labelling"),
+    ("U", "redo what you undid last (shift u)"),
     ("n", "next question worth asking (Map)"),
     ("j / k", "next / previous row (Review)"),
     ("/", "search"),

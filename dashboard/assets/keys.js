@@ -1,5 +1,5 @@
 /* Keyboard for every page: single keys outside inputs go to the dcc.Store that
-   the page names in data-genlab-keys (else "key-event") as {key, n};
+   the page names in data-genlab-keys (else "key-event") as {key, n}, letters small but for U (redo);
    "/" goes to the search field, "?" opens and closes the help, Escape closes it. */
 (() => {
   "use strict";
@@ -45,7 +45,7 @@
     } else if (key === "Escape" && window.genlabMap?.get()?.selection().length) {
       window.genlabMap.get().select([], "replace", "clear");
     } else if (/^[a-z0-9]$/i.test(key) || key === "Escape" || (key === "Enter" && !pressable(target))) {
-      window.dash_clientside?.set_props?.(store(), { data: { key: key.length === 1 ? key.toLowerCase() : key, n: ++n } });
+      window.dash_clientside?.set_props?.(store(), { data: { key: key.length === 1 && key !== "U" ? key.toLowerCase() : key, n: ++n } });
     }
   });
 

@@ -22,6 +22,7 @@ PATH, NAME = "/map", "Map"
 
 ALL = ":all"  # a select takes an empty value for none chosen
 _QUESTIONS = 12  # suggestions looked at before they start over
+_COMMANDS = {"u": "undo", "U": "redo", "n": "next"}
 _HOW = {"lasso": "lasso", "box": "lasso", "component": "component", "query": "query"}
 
 
@@ -63,6 +64,7 @@ def layout(desk: Desk, search: str) -> Any:
     return html.Div(
         [
             dcc.Store(id=ids.MAP_SELECTION, data={"ids": [], "kind": "clear"}),
+            dcc.Store(id=ids.MAP_SHOWN, data={}),
             dcc.Store(id=ids.MAP_EVENT),
             dcc.Store(id=ids.MAP_ASKED, data=[]),
             html.Main([toolbar, canvas], className="gl-main gl-main-fill"),
@@ -113,19 +115,25 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.MAP_HEAD, "children"),
         Output(ids.MAP_LABELS, "children"),
         Output(ids.MAP_NAMES, "children"),
+        Output(ids.MAP_SHOWN, "data"),
         Input(ids.MAP_SELECTION, "data"),
         Input(ids.DATA_KEY, "data"),
     )
-    def panel(selection: dict, _: dict) -> tuple[Any, Any, Any]:
+    def panel(selection: dict, _: dict) -> tuple[Any, ...]:
         try:
             view = desk.view()
         except NotReady as error:
-            return parts.empty(str(error)), [], []
+            return parts.empty(str(error)), [], [], {}
         chosen = summarise(view, selection["ids"])
         names = [html.Option(value=name) for name in view.labels.names]
+        shown = {
+            "selection": selection.get("n"),
+            "suggested": chosen.suggested,
+            "names": view.labels.names,
+        }
         if not len(chosen.rows):
-            return map_panel.nothing(view, questions(view)), [], names
-        return map_panel.head(view, chosen), map_panel.labels(view, chosen), names
+            return map_panel.nothing(view, questions(view)), [], names, shown
+        return map_panel.head(view, chosen), map_panel.labels(view, chosen), names, shown
 
     @app.callback(
         Output(ids.MAP_DETAIL, "children"),
@@ -153,6 +161,7 @@ def register(app: Dash, desk: Desk) -> None:
         Input(ids.MAP_NEW_LABEL, "n_submit"),
         State(ids.MAP_NEW_LABEL, "value"),
         State(ids.MAP_SELECTION, "data"),
+        State(ids.MAP_SHOWN, "data"),
         State(ids.MAP_ASKED, "data"),
         State(ids.ANNOTATOR, "data"),
         State(ids.MAP_VERDICT, "value"),
@@ -162,19 +171,17 @@ def register(app: Dash, desk: Desk) -> None:
     )
     def event(
         event: dict | None, _enter: int | None, typed: str | None, selection: dict,
-        asked: list[str], who: str, verdict: str, source: str, query: str | None,
+        shown: dict, asked: list[str], who: str, verdict: str, source: str, query: str | None,
     ) -> tuple[Any, Any, Any, Any, Any]:  # fmt: skip
         if not event and not typed:
             raise PreventUpdate
         view = desk.view()
-        act, value, by_key = read_event(
-            ctx.triggered_id == ids.MAP_NEW_LABEL, event, typed, view, selection
-        )
+        act, value, by_key = read_event(ctx.triggered_id == ids.MAP_NEW_LABEL, event, typed, shown)
         if act in ("label", "clear", "accept"):
             if not selection["ids"]:
                 return note("Select something first."), *[no_update] * 4
-            if act == "accept" and value is None:
-                return note("There is no suggestion to accept yet."), *[no_update] * 4
+            if act == "accept" and (problem := changed_since(view, selection, shown)):
+                return note(problem), *[no_update] * 4
             how = _HOW.get(selection["kind"], "key" if by_key else "click")
             view, settled = desk.label(selection["ids"], value, how, who)
             said = settled_note(value, len(selection["ids"]), settled)
@@ -228,7 +235,7 @@ def chosen_of(value: str | None) -> str:
 
 
 def read_event(
-    typed_enter: bool, event: dict | None, typed: str | None, view: View, selection: dict
+    typed_enter: bool, event: dict | None, typed: str | None, shown: dict
 ) -> tuple[str, str | None, bool]:
     """(act, value, whether by key) of a click, a key or a typed label."""
     if typed_enter:
@@ -240,17 +247,29 @@ def read_event(
     if "act" in event:
         act, value = event["act"], event["value"]
         if act == "accept":
-            value = summarise(view, selection["ids"]).suggested
+            value = shown.get("suggested")
         return act, value, False
     key = event["key"]
     if key == "Enter":
-        return "accept", summarise(view, selection["ids"]).suggested, True
-    if key in ("u", "n"):
-        return {"u": "undo", "n": "next"}[key], None, True
-    name = label_of_key(key, view.labels.names)
+        return "accept", shown.get("suggested"), True
+    if key in _COMMANDS:
+        return _COMMANDS[key], None, True
+    name = label_of_key(key, shown.get("names", []))
     if name is None:
         raise PreventUpdate
     return "label", name, True
+
+
+def changed_since(view: View, selection: dict, shown: dict) -> str:
+    """Why the suggestion shown cannot be accepted; "" when it can."""
+    if shown.get("selection") != selection.get("n"):
+        return "The suggestion for this selection is not shown yet: look again."
+    now = summarise(view, selection["ids"]).suggested
+    if now is None:
+        return "There is no suggestion to accept yet."
+    if now != shown["suggested"]:
+        return f"“{shown['suggested']}” was suggested, “{now}” is now: look again."
+    return ""
 
 
 def questions(view: View) -> list[Any]:

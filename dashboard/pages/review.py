@@ -202,11 +202,11 @@ def register(app: Dash, desk: Desk) -> None:
             rows = predictions(view, order, chosen_of(label))
             moved = int(np.clip(shown.get("at", 0) + int(value), 0, max(len(rows) - 1, 0)))
             return {"at": moved}, no_update, no_update, no_update
-        if act == "undo":
-            taken = desk.take_back(who)
+        if act in ("undo", "redo"):
+            taken = desk.take_back(who, act)
             if taken is None:
-                return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
-            return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
+                return no_update, note(f"Nothing of yours to {act}, {who}."), no_update, no_update
+            return no_update, undone_note(act, taken[0], taken[2]), taken[1].key, no_update
         if act == "accept-all":
             made = offer(view, check(view, desk.settings.labelling), float(precision))
             if not len(made.rows) or made.key != value:
@@ -269,7 +269,13 @@ def read_event(event: dict | None, names: list[str]) -> tuple[str, Any, bool]:
     if "act" in event:
         return event["act"], event["value"], False
     key = event["key"]
-    fixed = {"j": ("move", 1), "k": ("move", -1), "u": ("undo", None), "Enter": ("accept", None)}
+    fixed = {
+        "j": ("move", 1),
+        "k": ("move", -1),
+        "u": ("undo", None),
+        "U": ("redo", None),
+        "Enter": ("accept", None),
+    }
     if key in fixed:
         return *fixed[key], True
     name = label_of_key(key, names)

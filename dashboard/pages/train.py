@@ -11,6 +11,7 @@ from dashboard.figures import loss_curves
 from dashboard.foot import cancel_job
 from dashboard.pages.versions import differences_table, versions_table
 from dashboard.state import Desk
+from genlab.errors import GenlabError
 from genlab.pipeline.versions import promote, roll_back
 
 PATH, NAME = "/train", "Train"
@@ -29,6 +30,7 @@ _MODES = {
     "continue": "continue the version in force",
     "fresh": "start from nothing, the whole curriculum",
 }
+_TRAINING = ("train", "retrain")
 _DIFFERENCES = 50
 
 
@@ -136,6 +138,9 @@ def register(app: Dash, desk: Desk) -> None:
         if act == "start":
             weights = {each["name"]: float(v) for each, v in zip(names, values, strict=True)}
             ordinary = prior == desk.settings.model.prior
+            if busy := [j for j in desk.store.rows("jobs.running") if j["kind"] in _TRAINING]:
+                said = f"Not started: a {busy[0]['kind']} runs already; wait for it or cancel it."
+                return _note(said), no_update, no_update, False, same
             name, parameters = request(mode, int(epochs), prior, weights, ordinary)
             trigger.start(name, parameters)
             return _note("Asked for a training; its curve appears in a few seconds."), \
@@ -145,9 +150,10 @@ def register(app: Dash, desk: Desk) -> None:
             return _note("Asked it to stop."), no_update, no_update, no_update, same
         if act == "promote":
             promote(desk.store, int(value or 0), desk.settings.labelling)
-            said = f"Version {value} is in force."
+            said = f"Version {value} is in force. {score_the_rest(desk)}"
         elif act == "rollback":
-            said = f"Back to version {roll_back(desk.store, desk.settings.labelling)}."
+            back = roll_back(desk.store, desk.settings.labelling)
+            said = f"Back to version {back}. {score_the_rest(desk)}"
         else:
             raise PreventUpdate
         table = versions_table(desk.store.rows("model_versions.list"))
@@ -207,7 +213,26 @@ def request(
     """
     if mode == "continue" and epochs and ordinary:
         return "retrain", {"epochs": epochs, "weights": weights}
-    return "train", {"epochs": epochs, "weights": weights, "prior": prior, "fresh": mode == "fresh"}
+    fresh = mode == "fresh"  # the curriculum sets the epochs
+    return "train", {
+        "epochs": 0 if fresh else epochs,
+        "weights": weights,
+        "prior": prior,
+        "fresh": fresh,
+    }
+
+
+def score_the_rest(desk: Desk) -> str:
+    """Have patterns scored that came in while the version was not in force; what was done."""
+    waiting = desk.store.read("checks.unscored_patterns").num_rows
+    if not waiting:
+        return ""
+    count = parts.plural(waiting, "pattern")
+    try:
+        trigger.start("score")
+    except GenlabError as error:
+        return f"It has not scored {count} that came in since: run `genlab score` ({error})."
+    return f"Scoring {count} that came in since."
 
 
 def training(desk: Desk) -> tuple[dict[str, Any] | None, Any]:

@@ -138,17 +138,17 @@ def register(app: Dash, desk: Desk) -> None:
             act, value = "label", (typed or "").strip()
         elif event and "act" in event:
             act, value = event["act"], event["value"]
-        elif event and event.get("key") == "u":
-            act, value = "undo", None
+        elif event and event.get("key") in ("u", "U"):
+            act, value = "undo" if event["key"] == "u" else "redo", None
         else:
             raise PreventUpdate
         if act == "choose":
             return (value or "").split(","), no_update, no_update, no_update
-        if act == "undo":
-            taken = desk.take_back(who)
+        if act in ("undo", "redo"):
+            taken = desk.take_back(who, act)
             if taken is None:
-                return no_update, note(f"Nothing of yours to undo, {who}."), no_update, no_update
-            return no_update, undone_note("undo", taken[0], taken[2]), taken[1].key, no_update
+                return no_update, note(f"Nothing of yours to {act}, {who}."), no_update, no_update
+            return no_update, undone_note(act, taken[0], taken[2]), taken[1].key, no_update
         if act not in ("label", "state") or not value or not shown:
             raise PreventUpdate
         view = desk.view()

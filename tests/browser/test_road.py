@@ -178,6 +178,10 @@ def test_label_by_lasso_and_key_spreads_and_undo_takes_it_back(page, served: Ser
     page.wait_for_selector(f"#foot >> text={100 * verdicts['known'] / PATTERNS:.1f} %")
     page.keyboard.press("u")
     page.wait_for_selector("#map-status >> text=/Took back/")
+    page.keyboard.press("U")
+    page.wait_for_selector("#map-status >> text=/Put back/")
+    page.keyboard.press("u")
+    page.wait_for_selector("#map-status >> text=/Took back/")
     assert outside == []
 
 
@@ -289,6 +293,15 @@ def test_a_dead_owner_is_said_and_its_return_noticed(page, tmp_path: Path) -> No
 def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
     """Ingest, first model; then in the browser: label, train two epochs, promote, roll back."""
     running = RunningDesk(tmp_path)
+    short = tmp_path / "short.toml"
+    short.write_text(
+        '[[phase]]\nname = "reconstruction"\nepochs = 2\n'
+        '[[phase]]\nname = "prior"\nepochs = 2\nplace_components = true\n'
+    )
+    configuration = running.workspace.folder / "genlab.toml"
+    configuration.write_text(
+        configuration.read_text().replace("[training]\n", f'[training]\ncurriculum = "{short}"\n')
+    )
     lines = [
         f"{what} at {where} value {i}"
         for i, (what, where) in enumerate(
@@ -321,9 +334,10 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
             page.set_default_timeout(60_000)
             page.goto(address + "/train")  # the first version: from nothing, the whole curriculum
             page.wait_for_selector("button[data-act=start]")
-            page.click("#train-epochs >> text=5")
             page.click("button[data-act=start]")
             wait_for("version 1", 150, lambda: store.rows("model_versions.active"))
+            first = store.rows("model_versions.latest_training")[0]["job_id"]
+            assert len(store.rows("model_versions.epochs", job_id=first)) == 4  # all of the short
 
             open_map(page, address)
             held = lasso(page, 20)

@@ -131,7 +131,7 @@ def test_a_request_becomes_the_right_deployment() -> None:
         "retrain",
         {"epochs": 2, "weights": weights},
     )
-    name, parameters = request("fresh", 0, "vamp", weights, False)
+    name, parameters = request("fresh", 3, "vamp", weights, False)
     assert name == "train"
     assert parameters == {"epochs": 0, "weights": weights, "prior": "vamp", "fresh": True}
     assert request("continue", 2, "vamp", weights, False)[0] == "train"
