@@ -12,7 +12,7 @@ TICK = "tick"
 PROBLEM = "problem"
 ANNOTATOR = "annotator"  # dcc.Store, local
 ANNOTATOR_INPUT = "annotator-input"
-DATA_KEY = "data-key"  # dcc.Store: {version, patterns, seq}; changes when there is something new
+DATA_KEY = "data-key"  # dcc.Store: View.key; changes when there is something new
 OWNER_UP = "owner-up"  # dcc.Store: whether the owner answered last time
 HELP = "help-overlay"  # known to assets/keys.js
 

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,14 +44,17 @@ class View(NamedTuple):
     @property
     def key(self) -> dict[str, int]:
         """Changes exactly when there is something new to draw."""
+        made = self.row["created_at"].replace(tzinfo=UTC).timestamp()
         return {
             "version": self.assigned.version,
+            "made": int(1e6 * made),  # another workspace has a version of the same number
             "patterns": len(self.assigned.pattern_ids),
+            "messages": int(self.assigned.message_counts.sum()),
             "seq": self.labels.seq,
         }
 
 
-NOTHING = {"version": 0, "patterns": 0, "seq": 0}
+NOTHING = {"version": 0, "made": 0, "patterns": 0, "messages": 0, "seq": 0}
 
 
 class Desk:

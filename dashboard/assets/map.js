@@ -35,6 +35,7 @@
     const same = body.ids.length === before.ids.length && body.ids.every((id, i) => id === before.ids[i]);
     if (same) {
       map.texts = body.texts ?? map.texts;
+      map.setSizes(body.size);
       map.animateTo(body.x, body.y, 700);
       return;
     }

@@ -82,14 +82,21 @@
       Object.assign(this, { x, y, size, ids, texts: texts ?? null, hovered: -1, moving: 0 });
       this.tip.hidden = true;
       this.position = null; // id -> index, built when first asked for
-      this.order = Uint32Array.from(x, (_, i) => i).sort((a, b) => size[b] - size[a]);
-      this.radius = radii(size, this.order);
+      this.setSizes(size);
       this.selected = Uint8Array.from(ids, (id) => (kept.has(id) ? 1 : 0));
       this.anySelected = this.selected.includes(1);
       this.#index();
       this.counts.points = x.length;
       this.#paint();
       this.top.setAttribute("aria-label", `Map of ${x.length} patterns`);
+      this.schedule();
+    }
+
+    /** Message counts of the same points: radii, and the order of drawing. */
+    setSizes(size) {
+      this.size = size;
+      this.order = Uint32Array.from(size, (_, i) => i).sort((a, b) => size[b] - size[a]);
+      this.radius = radii(size, this.order);
       this.schedule();
     }
 

@@ -77,19 +77,23 @@ def layout(desk: Desk, search: str) -> Any:
 
 def points_url(key: dict[str, int]) -> str:
     """Where the points of a data key are; the same string as the client side makes."""
-    return f"/_genlab/points?version={key['version']}&patterns={key['patterns']}"
+    return f"/_genlab/points?{_at(key)}"
 
 
 def colours_url(key: dict[str, int], by: str, verdict: str, source: str, query: str) -> str:
     """Where the colours are, when nothing needs escaping."""
-    version = f"version={key['version']}&patterns={key['patterns']}&seq={key['seq']}"
-    return f"/_genlab/colours?{version}&by={by}&verdict={verdict}&source={source}&q={query}"
+    at = f"{_at(key)}&seq={key['seq']}"
+    return f"/_genlab/colours?{at}&by={by}&verdict={verdict}&source={source}&q={query}"
+
+
+def _at(key: dict[str, int]) -> str:
+    return "&".join(f"{part}={key[part]}" for part in ("version", "made", "patterns", "messages"))
 
 
 _URLS = """
 (key, by, verdict, source, query) => {
   if (!key) return [window.dash_clientside.no_update, window.dash_clientside.no_update];
-  const at = `version=${key.version}&patterns=${key.patterns}`;
+  const at = ["version", "made", "patterns", "messages"].map((p) => `${p}=${key[p]}`).join("&");
   const part = (value) => encodeURIComponent(value === ":all" ? "" : value ?? "");
   return [`/_genlab/points?${at}`,
     `/_genlab/colours?${at}&seq=${key.seq}&by=${part(by)}&verdict=${part(verdict)}` +

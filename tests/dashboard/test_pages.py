@@ -95,6 +95,9 @@ def test_map_routes_send_what_is_in_force(store: Store, settings: Settings) -> N
     assert header["names"] == ["pump"]
     assert np.array_equal(blocks["index"] == 0, kind == 1)
     assert blocks["shown"][kind == 1].all()
+    # another workspace under the same address, another moment: neither may be kept
+    assert client.get(points_url(view.key | {"made": 1})).headers["Cache-Control"] == "no-store"
+    assert client.get(points_url(view.key | {"messages": 1})).headers["Cache-Control"] == "no-store"
     # an address of another moment must not be kept under that name
     late = client.get("/_genlab/colours?version=1&patterns=90&seq=99999&by=given")
     assert late.headers["Cache-Control"] == "no-store"
