@@ -17,7 +17,7 @@ from dashboard.state import NOTHING, Desk
 from dashboard.trust import check, histogram, offer, predictions
 from genlab.config import Settings
 from genlab.errors import NotReady
-from genlab.store import Store
+from genlab.store import Store, Workspace, connect
 
 KINDS, COMPONENTS, PATTERNS = 5, 20, 300
 
@@ -236,29 +236,41 @@ def test_the_dashboard_process_stays_light(tmp_path) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_twenty_thousand_patterns_in_time(store: Store, settings: Settings) -> None:
-    """DESIGN: the first view under 2 s, a label under 150 ms at the server.
+def test_twenty_thousand_patterns_in_time(tmp_path, settings: Settings) -> None:
+    """DESIGN: the first view under 2 s, a label under 150 ms at the server, wall time.
 
-    On a machine that others use a call costs its wall time or its CPU time (all threads, store
-    included), whichever is less; the tests' machine is shared.
+    Beside an owner process, as in use; the better of two rounds counts, for others use the machine.
     """
     from dashboard.routes import colours_of, points_of
 
-    kind = fill(store, 20_000, 60, 600)
-    desk = Desk(store.workspace, settings, store)
-    started = time.perf_counter()
-    view = desk.view()
-    points = points_of(view)
-    colours_of(view, "predicted", None, {})
-    first = time.perf_counter() - started
-    assert len(points) > 20_000 * 12
+    workspace = Workspace(tmp_path / "workspace")
+    with connect(workspace) as store:
+        kind = fill(store, 20_000, 60, 600)
+    owner = subprocess.Popen([sys.executable, "-m", "genlab.store", str(workspace.folder)])
+    try:
+        with Store(workspace, settings.store, may_own=False) as store:
+            store.rows("labels.seq")  # waits for the owner
+            desk = Desk(workspace, settings, store)
+            started = time.perf_counter()
+            view = desk.view()
+            points = points_of(view)
+            colours_of(view, "predicted", None, {})
+            first = time.perf_counter() - started
+            assert len(points) > 20_000 * 12
+            rounds = []
+            for turn in range(2):
+                spent = []
+                for k in range(20):
+                    rows = np.flatnonzero(kind == k)[20 * turn : 20 * turn + 20]
+                    chosen = ids_of(desk, rows)
+                    started = time.perf_counter()
+                    desk.label(chosen, f"label {k}", "lasso", "ann")
+                    spent.append(1000 * (time.perf_counter() - started))
+                rounds.append(float(np.percentile(spent, 95)))
+                print(f"label ms: median {np.median(spent):.0f}, p95 {rounds[-1]:.0f}")
+    finally:
+        owner.terminate()
+        owner.wait(20)
+    print(f"first view {1000 * first:.0f} ms")
     assert first < 2, f"first view {first:.2f} s"
-    spent = []
-    for k in range(12):
-        rows = np.flatnonzero(kind == k)[:20]
-        started, worked = time.perf_counter(), time.process_time()
-        desk.label(ids_of(desk, rows), f"label {k}", "lasso", "ann")
-        cost = min(time.perf_counter() - started, time.process_time() - worked)
-        spent.append(1000 * cost)
-    print(f"first view {1000 * first:.0f} ms, label ms {np.round(spent)}")
-    assert np.median(spent) < 150, spent
+    assert min(rounds) < 150, rounds
