@@ -5,14 +5,12 @@ One :class:`Desk` per process.  It never loads torch: labels spread by one spars
 
 import os
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from genlab.config import Settings
 from genlab.errors import NotReady
@@ -26,7 +24,13 @@ from genlab.pipeline.assigned import (
     load_labels,
     spread,
 )
-from genlab.pipeline.labels import Settled, give_label, propagate_labels, take_back
+from genlab.pipeline.labels import (
+    Settled,
+    give_label,
+    give_labels,
+    propagate_labels,
+    take_back,
+)
 from genlab.store import Store, Workspace
 
 RETRY_SECONDS = 4.0  # a page says sooner than a command that the owner does not answer
@@ -127,22 +131,7 @@ class Desk:
         self, pattern_ids: Sequence[str], labels: Sequence[str], annotator: str
     ) -> tuple[View, Settled]:
         """Give many patterns each its own label, as one gesture that one undo takes back."""
-        group = uuid.uuid4().hex
-        events = pa.table(
-            {
-                "event_id": [f"{group}-{i}" for i in range(len(pattern_ids))],
-                "pattern_id": pa.array(list(pattern_ids), pa.string()),
-                "label": pa.array(list(labels), pa.string()),
-                "created_at": pa.array([None] * len(pattern_ids), pa.timestamp("us")),
-            }
-        )
-        self.store.write(
-            "labels.append",
-            inputs={"in_events": events},
-            group_id=group,
-            how=ACCEPTED,
-            annotator=annotator,
-        )
+        give_labels(self.store, pattern_ids, labels, ACCEPTED, annotator)
         return self.propagate()
 
     def take_back(

@@ -68,6 +68,11 @@ SELECT pattern_id, label, annotator, how, labelled_at, seq FROM current_label OR
 SELECT coalesce(max(seq), 0) AS seq FROM
     (SELECT max(seq) AS seq FROM label_event UNION ALL SELECT max(seq) FROM label_change);
 
+-- name: names
+-- kind: read
+-- The labels in use, in the order they were created.
+SELECT name, colour FROM label WHERE merged_into IS NULL ORDER BY created_seq;
+
 -- name: list
 -- kind: read
 -- The labels in use, with how many patterns and messages people gave them.

@@ -90,7 +90,7 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
 def load_labels(store: Store, assigned: Assigned) -> Labels:
     """Read the current labels; those of patterns the version has not scored are left out."""
     seq = store.rows("labels.seq")[0]["seq"]
-    listed = store.rows("labels.list")
+    listed = store.rows("labels.names")
     names = [row["name"] for row in listed]
     current = store.read("labels.current")
     given = np.full(len(assigned.pattern_ids), NO_LABEL)

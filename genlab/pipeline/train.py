@@ -148,7 +148,7 @@ def _load(store: Store, settings: Settings, encoder_version: str) -> _Data:
             f"found {table.num_rows} embedded patterns, expected at least {SMALLEST}: "
             "run `genlab ingest PATH`, then `genlab train` again"
         )
-    names = [row["name"] for row in store.rows("labels.list")]
+    names = [row["name"] for row in store.rows("labels.names")]
     given = table["label"].to_pylist()
     names += sorted({y for y in given if y is not None} - set(names))
     out = held_out(table["pattern_id"].to_pylist(), settings.training.holdout)
