@@ -70,7 +70,7 @@ def test_the_whole_road_and_again(folder: Path) -> None:
     with connect(folder) as store:
         versions = store.rows("model_versions.list")
         assert [(v["version"], v["status"], v["parent"]) for v in versions] == [
-            (2, "candidate", None),  # mixture is configured: another prior cannot continue
+            (2, "candidate", 1),  # a short run goes on with the model as it is
             (1, "active", None),
         ]
         assert {job["status"] for job in store.rows("jobs.list", limit=20)} == {"done"}
