@@ -1,5 +1,7 @@
 """What every flow shares: the workspace, the settings, a job, and an end that leaves no half."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -36,12 +38,27 @@ def opened(given: Mapping[str, Any] | None = None) -> Iterator[tuple[Store, Sett
 def run_stage(kind: str, work: Work, given: Mapping[str, Any] | None = None) -> State | Any:
     """Run ``work`` as a job of this ``kind``; its answer, or Prefect's state of a cancelled run."""
     run_id = runtime.flow_run.id
+    if runtime.deployment.id is not None:
+        _end_with_the_runner()
     with opened(given) as (store, settings):
         try:
             with Job(store, kind, flow_run_id=str(run_id) if run_id else None) as job:
                 return _until_safe(job, lambda: work(store, settings, job))
         except JobCancelled as error:
             return Cancelled(message=str(error))
+
+
+def _end_with_the_runner() -> None:
+    """A run whose runner is gone ends soon: Prefect's client would retry its last words for long."""
+    runner = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == runner:
+            time.sleep(1)
+        time.sleep(_GRACE_SECONDS)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True, name="end with the runner").start()
 
 
 def _until_safe(job: Job, work: Callable[[], Any]) -> Any:

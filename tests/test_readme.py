@@ -31,7 +31,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home.mkdir()
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    return {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
+    ours = ("GENLAB_HOME", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "ARGS")
+    clean = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**clean, "HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
 
 
 def test_every_shell_block_runs(environment: dict[str, str], tmp_path: Path) -> None:

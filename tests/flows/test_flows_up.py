@@ -204,7 +204,14 @@ def test_a_killed_supervisor_leaves_nothing(desk: RunningDesk) -> None:
     assert desk.process is not None
     desk.process.send_signal(signal.SIGKILL)
     desk.process.wait()
-    wait_for("nothing left", 60, lambda: not processes_of(desk.workspace))
+    try:
+        wait_for("nothing left", 90, lambda: not processes_of(desk.workspace))
+    except AssertionError as error:
+        left = [
+            (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
+            for pid in processes_of(desk.workspace)
+        ]
+        raise AssertionError(f"{error}: {left}") from None
 
 
 def connect_alone(desk: RunningDesk) -> Store:
