@@ -49,7 +49,7 @@ def run_stage(kind: str, work: Work, given: Mapping[str, Any] | None = None) -> 
 
 
 def _end_with_the_runner() -> None:
-    """A run whose runner is gone ends soon: Prefect's client would retry its last words for long."""
+    """A run whose runner is gone ends soon; Prefect's client would repeat its last words."""
     runner = os.getppid()
 
     def watch() -> None:
