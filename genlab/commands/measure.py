@@ -20,7 +20,7 @@ def bench() -> None:
     help="A folder of .log files (default: the simulated fleet).",
 )
 @click.option("--lines", default=200_000, show_default=True, type=click.IntRange(min=1000))
-@click.option("--encode-lines", default=10_000, show_default=True, type=click.IntRange(min=100))
+@click.option("--encode-lines", default=20_000, show_default=True, type=click.IntRange(min=100))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options
 def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_json: bool) -> None:
