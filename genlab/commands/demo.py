@@ -34,7 +34,6 @@ def demo(desk: Desk, no_serve: bool, messages: int, labels: int) -> int:
     from genlab.pipeline.care import status
     from genlab.pipeline.demo import check_against_truth, label_from_truth
     from genlab.pipeline.ingest import ingest
-    from genlab.pipeline.labels import propagate_labels
     from genlab.pipeline.score import score_new
 
     first, second = _write_fleet(desk, messages)
@@ -69,8 +68,6 @@ def demo(desk: Desk, no_serve: bool, messages: int, labels: int) -> int:
     with desk.connect() as store:
         with progress("score") as bar:
             scored = score_new(store, load_encoder(desk.settings.encoder), desk.settings, bar)
-        if labels:
-            propagate_labels(store, desk.settings.labelling)
         click.echo(
             f"score: {scored.scored:,} new patterns, {scored.novel:,} of them novel", err=True
         )

@@ -32,6 +32,12 @@ class Assigned(NamedTuple):
     map_xy: np.ndarray  # (N, 2)
     table: pa.Table  # everything as stored, the same rows
 
+    @property
+    def calibration(self) -> np.ndarray:
+        """(M,) log p(x) of the patterns kept out of training; of all where none was."""
+        out = self.table["held_out"].to_numpy(zero_copy_only=False)
+        return self.log_px[out] if out.any() else self.log_px
+
     def rows_of(self, pattern_ids: list[str]) -> np.ndarray:
         """Rows of the given patterns; InputError for one that is not assigned."""
         known = self.pattern_ids.astype(str)

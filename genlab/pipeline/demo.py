@@ -28,7 +28,7 @@ def label_from_truth(store: Store, per_kind: int) -> int:
 def check_against_truth(store: Store) -> dict[str, Any]:
     """How many messages called known carry the label that is true, by the fleet's own account.
 
-    Keys: known_messages, right_messages, novel_patterns, newcomers_flagged, newcomers.
+    Keys: known_messages, right_messages.
     """
     active = store.rows("model_versions.active")
     if not active:

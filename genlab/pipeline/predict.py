@@ -23,7 +23,7 @@ from genlab.models.component_vae import ComponentVAE
 from genlab.pipeline.assigned import Assigned, Labels, active_version, load_assigned, load_labels
 from genlab.pipeline.scored import score_vectors
 from genlab.store import Store
-from genlab.training.checkpoints import load_checkpoint
+from genlab.training.checkpoints import load_model
 
 _SHOWN_LABELS = 5
 
@@ -133,7 +133,6 @@ class Predictor:
         else:
             assigned = held.assigned
         labels = load_labels(self._store, assigned)
-        out = assigned.table["held_out"].to_numpy(zero_copy_only=False)
         self._force = _Force(
             key,
             assigned,
@@ -144,14 +143,14 @@ class Predictor:
                 len(labels.names),
                 self._settings.labelling,
             ),
-            assigned.log_px[out] if out.any() else assigned.log_px,
+            assigned.calibration,
         )
         return self._force
 
     def _loaded_model(self) -> ComponentVAE:
         if self._model is None:
             folder = self._store.workspace.folder / active_version(self._store)["folder"]
-            self._model = load_checkpoint(folder)[0].model
+            self._model = load_model(folder)[0]
         return self._model
 
     def _embed(self, texts: list[str]) -> np.ndarray:

@@ -17,7 +17,7 @@ from genlab.pipeline.scored import apply, assignment_rows, score_vectors
 from genlab.pipeline.tables import matrix
 from genlab.projection import place_new
 from genlab.store import Store
-from genlab.training.checkpoints import load_checkpoint
+from genlab.training.checkpoints import load_model
 
 
 class ScoreResult(NamedTuple):
@@ -53,15 +53,14 @@ def score_new(
     novel = 0
     if table.num_rows:
         if model is None:
-            model = load_checkpoint(store.workspace.folder / active["folder"])[0].model
+            model = load_model(store.workspace.folder / active["folder"])[0]
         assigned = load_assigned(store, version, k)
         labels = load_labels(store, assigned)
-        known = store.read("assignments.of_version", version=version)
-        calibration = known["log_px"].to_numpy()[known["held_out"].to_numpy(zero_copy_only=False)]
+        known = store.read("assignments.positions", version=version)
         scored = score_vectors(
             model,
             matrix(table["vector"]),
-            calibration if len(calibration) else assigned.log_px,
+            assigned.calibration,
             settings.labelling.stored_responsibilities,
         )
         label_model = fit_labels(

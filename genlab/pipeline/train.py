@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from genlab.config import LossWeights, Settings
+from genlab.config import Settings
 from genlab.errors import CheckpointError, NotReady
 from genlab.labelling import (
     Propagation,
@@ -214,14 +214,14 @@ def _run(
         job.should_stop,
     ):
         reports.append(report)
-        _store_epoch(store, job.job_id, report, settings.weights)
+        _store_epoch(store, job.job_id, report)
         job.progress(
             len(reports), f"epoch {report.epoch} ({report.phase})", total=planned, force=True
         )
     return reports
 
 
-def _store_epoch(store: Store, job_id: str, report: EpochReport, base: LossWeights) -> None:
+def _store_epoch(store: Store, job_id: str, report: EpochReport) -> None:
     row = {
         "job_id": job_id,
         "epoch": report.epoch,
