@@ -169,7 +169,7 @@ def _clinc150(folder: Path, masker: Masker, settings: Settings) -> DataSet:
 
 
 def _loghub(folder: Path, masker: Masker, settings: Settings) -> DataSet:
-    """The distinct contents of each system, at most PER_KIND of one template; kinds are templates."""
+    """Distinct contents of each system, at most PER_KIND of one template; kinds are templates."""
     found: dict[tuple[str, str], str] = {}
     for file in sorted(folder.glob("*/*_structured.csv")):
         with file.open(encoding="utf-8", errors="replace", newline="") as lines:
