@@ -31,6 +31,7 @@ from genlab.models.component_vae import make_config
 from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
 from genlab.training.curriculum import continuation, load_curriculum
+from genlab.training.growth import grow
 from genlab.training.loop import TrainingState, new_state, train
 
 Inputs: TypeAlias = Sequence[str] | np.ndarray  # N texts, or embeddings (N, D)
@@ -107,12 +108,17 @@ class Triage:
         y: Labels | None = None,
         epochs: int = 5,
     ) -> "Triage":
-        """Go on learning for ``epochs`` on what was seen before and X; nothing is forgotten."""
+        """Go on learning for ``epochs`` on what was seen before and X; nothing is forgotten.
+
+        Rows of a new kind, novel and close together, get components of their own first.
+        """
         if self._state is None:
             return self.fit(X, y)
         vectors = self._vectors(X, self._data.shape[1])
         labels = [*self._given, *_cleaned(y, len(vectors))]
         self._split(np.vstack([self._data, vectors]), labels)
+        seen = self._data[~self._held_out]
+        grow(self._state, seen, self.novelty_pvalue(seen) < self._settings.labelling.novel_p)
         self._train(continuation(epochs))
         return self
 

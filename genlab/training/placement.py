@@ -34,6 +34,15 @@ def place_components(model: ComponentVAE, x: Tensor, seed: int, chunk: int = 819
     inputs = model.standardise(x)
     latents = torch.cat([model.encoder(part).mean for part in inputs.split(chunk)])
     clusters = kmeans(inputs, model.config.components, seed)
+    describe_clusters(model, inputs, latents, clusters)
+    return clusters
+
+
+def describe_clusters(
+    model: ComponentVAE, inputs: Tensor, latents: Tensor, clusters: Clusters
+) -> None:
+    """Set prior, pseudo-inputs and gate of ``model`` to the clusters of standardised inputs (N, D)
+    with evidence means (N, L)."""
     centroids = group_means(inputs, clusters)
     model.prior.place(centroids, group_gaussians(latents, clusters), group_weights(clusters))
     if model.config.prior == "standard_normal":  # the latent says nothing about c: the gate must
@@ -41,7 +50,6 @@ def place_components(model: ComponentVAE, x: Tensor, seed: int, chunk: int = 819
         sharpness = model.config.latent_dim / nearest.clamp(min=1e-6)
         model.gate.weight.copy_(sharpness * centroids)
         model.gate.bias.copy_(-0.5 * sharpness * centroids.square().sum(-1))
-    return clusters
 
 
 def kmeans(x: Tensor, k: int, seed: int) -> Clusters:

@@ -1,0 +1,179 @@
+"""Growing: novel patterns that settle into a dense group get components of their own.
+
+At that moment nothing else moves: every other parameter keeps its value to the bit, and so the odds
+among the components that were there stay, for every pattern.  Spare components open first; the
+model grows by as many as are missing, so that no component that stands for something is given up.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from genlab.models.component_vae import ComponentVAE, ComponentVAEConfig
+from genlab.models.scoring import as_patterns
+from genlab.training.loop import TrainingState, make_optimiser
+from genlab.training.placement import Clusters, describe_clusters, group_means, kmeans
+
+PER_COMPONENT = 7  # patterns of a group to each of its components, as choose_components has it
+MOST_COMPONENTS = 1024  # a model does not grow beyond
+DENSE = 0.9  # patterns have settled when they lie as close as this share of the others do
+UNUSED = 0.01  # a spare component has less than this of every pattern's responsibilities
+
+
+class Grown(NamedTuple):
+    """What opened."""
+
+    components: list[int]  # their indices, ascending
+    patterns: int  # how many they were placed on
+
+
+def grow(state: TrainingState, data: np.ndarray, novel: np.ndarray) -> Grown:
+    """Open components of ``state`` for the groups that have settled among the novel patterns.
+
+    data (N, D) raw, what training will see; novel (N,) bool, novelty p-value below the false-alarm
+    rate.  A group gets one component per PER_COMPONENT patterns, placed on k-means clusters of it.
+    A model whose components are not placed yet is left as it is.
+    """
+    x = as_patterns(data, state.model.config.input_dim)
+    groups = settled_groups(state.model.standardise(x).numpy(), novel) if state.model.placed else []
+    if not groups:
+        return Grown([], 0)
+    k = state.model.config.components
+    spare = _spare(state.model, x)
+    room = len(spare) + max(0, MOST_COMPONENTS - k)
+    cluster = torch.full((len(x),), -1)
+    opened = 0
+    for rows in map(torch.as_tensor, groups):
+        if wanted := min(round(len(rows) / PER_COMPONENT), room - opened):
+            cluster[rows] = opened + kmeans(x[rows], wanted, seed=0).assignment
+            opened += wanted
+    appended = max(0, opened - len(spare))
+    if appended:
+        enlarge(state, k + appended)
+    components = [*spare[: opened - appended], *range(k, k + appended)]
+    open_components(state, components, x, cluster)
+    return Grown(sorted(components), int((cluster >= 0).sum()))
+
+
+def settled_groups(x: np.ndarray, novel: np.ndarray) -> list[np.ndarray]:
+    """Rows of every dense group of novel patterns, the largest group first.
+
+    x (N, D); novel (N,) bool.  A pattern has settled when at least half of it and its PER_COMPONENT
+    nearest are novel (of 8 independent ones at 5 % that happens once in 2,700) and those lie as
+    close as is usual among the others: scattered strangers do not.  Settled neighbours make a
+    group, of at least PER_COMPONENT patterns.
+    """
+    k = PER_COMPONENT
+    if novel.sum() < k or len(x) <= k:
+        return []
+    distance, near = NearestNeighbors(n_neighbors=k + 1).fit(x).kneighbors(x)  # itself among them
+    surrounded = 2 * novel[near].sum(axis=1) >= k + 1
+    reach = distance.mean(axis=1)
+    usual = np.inf if surrounded.all() else np.quantile(reach[~surrounded], DENSE)
+    rows = np.flatnonzero(surrounded & (reach <= usual))
+    if not len(rows):
+        return []
+    place = np.full(len(x), -1)
+    place[rows] = np.arange(len(rows))
+    ends = place[near[rows]]
+    starts = np.repeat(np.arange(len(rows)), k + 1).reshape(ends.shape)
+    linked = ends >= 0
+    links = csr_matrix((linked[linked], (starts[linked], ends[linked])), (len(rows), len(rows)))
+    group = connected_components(links, directed=False)[1]
+    size = np.bincount(group)
+    return [rows[group == g] for g in np.argsort(-size, kind="stable") if size[g] >= k]
+
+
+@torch.no_grad()
+def enlarge(state: TrainingState, components: int) -> None:
+    """Append spare components to the model and its optimiser until there are ``components``."""
+    old, k = state.model, state.model.config.components
+    model = _like(old, components)
+    of_component = _of_component(old.config)
+    optimiser = make_optimiser(model, state.optimiser.param_groups[0]["lr"])
+    before = dict(old.named_parameters())
+    for name, parameter in model.named_parameters():
+        moments = state.optimiser.state.get(before[name], {})
+        optimiser.state[parameter] = {
+            key: torch.cat([value, torch.zeros_like(parameter[k:])])
+            if name in of_component and value.shape == before[name].shape
+            else value
+            for key, value in moments.items()
+        }
+    state.model, state.optimiser = model, optimiser
+
+
+@torch.no_grad()
+def open_components(
+    state: TrainingState, components: list[int], x: Tensor, cluster: Tensor
+) -> None:
+    """Place ``components`` on clusters of x (N, D) raw; cluster (N,): which of them, -1 for none.
+
+    They start as those of a new model do (:func:`describe_clusters`), weighted by their share of
+    the patterns, and with the bias that mends what the decoder gets wrong on them.
+    """
+    model, member = state.model, cluster >= 0
+    own, assignment = x[member], cluster[member]
+    clusters = Clusters(assignment, torch.bincount(assignment, minlength=len(components)))
+    inputs = model.standardise(own)
+    latents = model.encoder(inputs).mean
+    small = _like(model, len(components))
+    for name in _of_component(model.config):
+        small.state_dict()[name].zero_()
+    describe_clusters(small, inputs, latents, clusters)
+    wanted = group_means(inputs, clusters)
+    if model.config.likelihood == "bernoulli":
+        wanted = group_means(own, clusters).clamp(0.02, 0.98).logit()
+    small.component_bias.copy_(wanted - group_means(model.decoder(latents)[0], clusters))
+
+    index = torch.as_tensor(components)
+    rest = torch.ones(model.config.components, dtype=torch.bool)
+    rest[index] = False
+    if model.prior.logits.requires_grad:
+        odds = clusters.size / max(1, len(x) - len(own))
+        small.prior.logits.copy_(model.prior.logits[rest].logsumexp(0) + odds.log())
+    source, target = small.state_dict(), model.state_dict()
+    for name in _of_component(model.config):
+        target[name][index] = source[name]
+    for name, parameter in model.named_parameters():
+        if name in _of_component(model.config):  # Adam knows nothing of them yet
+            for key, moment in state.optimiser.state.get(parameter, {}).items():
+                if moment.shape == parameter.shape:
+                    typical = moment[rest].mean(0) if key == "exp_avg_sq" else 0.0
+                    moment[index] = typical
+
+
+@torch.no_grad()
+def _spare(model: ComponentVAE, x: Tensor) -> list[int]:
+    """Components that no pattern uses, ascending."""
+    parts = [model.posterior(part, 1).log_responsibilities.amax(0) for part in x.split(8192)]
+    return torch.nonzero(torch.stack(parts).amax(0).exp() < UNUSED)[:, 0].tolist()
+
+
+def _of_component(config: ComponentVAEConfig) -> set[str]:
+    """Names of the tensors that have a row per component."""
+    wider = config.model_copy(update={"components": config.components + 1})
+    with torch.device("meta"):
+        here, there = ComponentVAE(config).state_dict(), ComponentVAE(wider).state_dict()
+    return {name for name in here if here[name].shape != there[name].shape}
+
+
+@torch.no_grad()
+def _like(model: ComponentVAE, components: int) -> ComponentVAE:
+    """The same model with its first components, or with all of them and some new ones."""
+    with torch.random.fork_rng(devices=[]):
+        made = ComponentVAE(model.config.model_copy(update={"components": components}))
+    here = model.state_dict()
+    common = min(components, model.config.components)
+    of_component = _of_component(model.config)
+    for name, tensor in made.state_dict().items():
+        if name in of_component:
+            tensor[:common] = here[name][:common]
+        else:
+            tensor.copy_(here[name])
+    return made.train(model.training)
