@@ -11,8 +11,9 @@ from genlab.labelling.calibration import (
     reliability,
     temper,
 )
+from genlab.labelling.conformal import conformal_p, flag_threshold, hold_out, new_kind_share
 from genlab.labelling.label_store import NO_LABEL, label_counts, tau
-from genlab.labelling.novelty import conformal_p, verdicts
+from genlab.labelling.novelty import NoveltyModel, fit_novelty, novelty_p, novelty_score, verdicts
 from genlab.labelling.propagation import (
     LabelModel,
     Propagation,
@@ -23,6 +24,7 @@ from genlab.labelling.propagation import (
     propagate,
     s_ood,
 )
+from genlab.labelling.reach import Reach, fit_reach, reach_p
 from genlab.labelling.responsibilities import Responsibilities, from_stored, top
 from genlab.labelling.suggest import Suggestion, suggest
 
@@ -32,7 +34,9 @@ __all__ = [
     "Bins",
     "CrossFitted",
     "LabelModel",
+    "NoveltyModel",
     "Propagation",
+    "Reach",
     "Responsibilities",
     "Suggestion",
     "accept_threshold",
@@ -42,11 +46,19 @@ __all__ = [
     "ece",
     "evidence",
     "fit_labels",
+    "fit_novelty",
+    "fit_reach",
     "fit_temperature",
+    "flag_threshold",
     "from_stored",
+    "hold_out",
     "label_counts",
     "label_probabilities",
+    "new_kind_share",
+    "novelty_p",
+    "novelty_score",
     "propagate",
+    "reach_p",
     "reliability",
     "s_ood",
     "suggest",

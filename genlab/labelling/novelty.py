@@ -1,10 +1,23 @@
-"""Conformal novelty p-values, and the verdict that combines density, evidence and confidence."""
+"""How strange a pattern is: one score from training data, its p-value, and the verdict.
+
+``fit_novelty`` learns what is ordinary from what was trained on and calibrates on the messages kept
+back (:mod:`genlab.labelling.conformal`); ``novelty_score`` and ``novelty_p`` then score anything.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from genlab.config import LabellingSettings
 from genlab.errors import InputError
+from genlab.labelling.conformal import conformal_p, new_kind_share
+from genlab.labelling.neighbours import directions, nearest
 from genlab.records import VERDICTS
+
+LOCAL = 0.5  # half-way from a neighbour distance (0) to a local outlier difference (1)
+SIDE = 0.5  # weight of -log p(x), and at most of the head, beside the remoteness
+FEW_UNSEEN = 20  # held-out patterns below which all patterns give the scales
+GATE = 0.25  # of the median remoteness of an unseen pattern: there the side scores count half
 
 _NAMES = np.array(VERDICTS)
 _KNOWN, _UNNAMED, _BETWEEN, _NOVEL = (
@@ -12,17 +25,128 @@ _KNOWN, _UNNAMED, _BETWEEN, _NOVEL = (
 )
 
 
-def conformal_p(calibration_scores: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """p = (1 + #{calibration >= score}) / (M + 1): (N,) in (0, 1].
+class Scale(NamedTuple):
+    """(score - least) / spread, from patterns kept back, puts scores side by side."""
 
-    ``calibration_scores`` (M,): novelty (-log p(x), higher is stranger) of patterns kept out of
-    training; ``scores`` (N,).  For scores exchangeable with the calibration P(p <= a) <= a (Vovk,
-    Gammerman, Shafer 2005; Bates et al. 2023).  With M = 0 every p is 1: nothing can be flagged.
+    least: float
+    spread: float  # standard deviation
+
+
+class NoveltyModel(NamedTuple):
+    """What ordinary is, from the N patterns that were trained on and the messages kept back."""
+
+    centre: np.ndarray  # (D,)
+    base: np.ndarray  # (N, D) float32 unit vectors
+    messages: np.ndarray  # (N,) trained messages of each
+    own: np.ndarray  # (N,) float32 remoteness of each, one message of its own left out
+    gate: float  # remoteness at which the side scores count half
+    remoteness: Scale
+    density: Scale  # of -log p(x)
+    head: Scale | None  # of minus the head's largest logit, once there are labels
+    head_weight: float
+    calibration: np.ndarray  # (M,) ascending scores of patterns with messages kept back
+    weights: np.ndarray  # (M,) how many messages each stands for
+    new_kinds: float  # share of the messages kept back that are taken to be of no known kind
+
+
+def fit_novelty(
+    vectors: np.ndarray,
+    messages: np.ndarray,
+    held: np.ndarray,
+    log_prob: np.ndarray,
+    largest_logit: np.ndarray | None = None,
+    labels_per_class: float = 0.0,
+) -> NoveltyModel:
+    """Learn and calibrate on P patterns.
+
+    ``vectors`` (P, D); ``messages`` (P,) and of them ``held`` (P,) kept back (:func:`hold_out`);
+    ``log_prob`` (P,) nats under a model that never saw patterns kept back whole; ``largest_logit``
+    (P,) of a classifier trained on the labels, ``labels_per_class`` on average, where there are.
     """
-    calibration = _scores(calibration_scores, "calibration scores")
-    queries = _scores(scores, "scores")
-    at_least = len(calibration) - np.searchsorted(np.sort(calibration), queries, side="left")
-    return (1 + at_least) / (len(calibration) + 1)
+    messages, held = np.asarray(messages, np.int64), np.asarray(held, np.int64)
+    known = {"messages": messages, "held": held, "log_prob": np.asarray(log_prob)}
+    if any(np.shape(each) != (len(vectors),) for each in known.values()):
+        found = ", ".join(f"{name} {each.shape}" for name, each in known.items())
+        raise InputError(f"fit_novelty: found {len(vectors)} vectors, {found}; expected one each")
+    trained = np.flatnonzero(held < messages)
+    if not len(trained):
+        raise InputError("fit_novelty: every pattern is kept back; lower training.holdout")
+    centre = vectors[trained].mean(axis=0)
+    base = directions(vectors[trained], centre)
+    left = (messages - held)[trained]
+    own = _near(base, base, left, np.arange(len(base)))[0]
+    place = np.full(len(vectors), -1)
+    place[trained] = np.arange(len(trained))
+    plain = Scale(0.0, 1.0)
+    model = NoveltyModel(
+        centre, base, left, own, 1.0, plain, plain, None, 0.0, np.zeros(0), np.zeros(0), 0.0
+    )
+    unseen = place < 0
+    if unseen.sum() < FEW_UNSEEN:
+        unseen[:] = True
+    raw, local = _remoteness(model, vectors[unseen], place[unseen])
+    model = model._replace(
+        gate=GATE * float(np.median(raw)) + 1e-9,
+        remoteness=_scale(local),
+        density=_scale(-known["log_prob"][unseen]),
+    )
+    if largest_logit is not None:
+        model = model._replace(
+            head=_scale(-largest_logit[unseen]),
+            head_weight=SIDE * labels_per_class / (labels_per_class + 2),
+        )
+    kept = np.flatnonzero(held)
+    logits = None if largest_logit is None else largest_logit[kept]
+    scores = novelty_score(model, vectors[kept], log_prob[kept], logits)
+    order = np.argsort(scores, kind="stable")
+    return model._replace(
+        calibration=scores[order],
+        weights=held[kept][order].astype(np.float64),
+        new_kinds=new_kind_share(messages),
+    )
+
+
+def novelty_score(
+    model: NoveltyModel,
+    vectors: np.ndarray,
+    log_prob: np.ndarray,
+    largest_logit: np.ndarray | None = None,
+    own: np.ndarray | None = None,
+) -> np.ndarray:
+    """(Q,) novelty, higher is stranger: d + g (s(-log p) + w s(-largest logit)).
+
+    d: mean distance (1 - cosine) to the k nearest messages, less LOCAL of what is usual among those
+    neighbours (k-NN distance and local outlier factor, Breunig et al. 2000, half-way); g in [0, 1]:
+    0 at a trained pattern, which is known whatever a smooth density says of it; each standardised
+    on patterns kept back.  ``own`` (Q,): row among the trained patterns that a stored pattern is,
+    -1 for none; one of its messages is then left out, as if it had not come yet.
+    """
+    raw, local = _remoteness(model, vectors, own)
+    gate = raw / (raw + model.gate)
+    side = SIDE * _standard(model.density, -log_prob)
+    if model.head is not None:
+        if largest_logit is None:
+            raise InputError(
+                "novelty_score: found no logits, expected those of the head it was fitted on"
+            )
+        side = side + model.head_weight * _standard(model.head, -largest_logit)
+    scores: np.ndarray = _standard(model.remoteness, local) + gate * side
+    return scores
+
+
+def novelty_p(
+    model: NoveltyModel, scores: np.ndarray, uniforms: np.ndarray | None = None
+) -> np.ndarray:
+    """(Q,) p-values in (0, 1] of :func:`novelty_score`: how often a known kind looks as strange.
+
+    Of the messages kept back the share ``new_kinds`` is strange because it is new, and the
+    strangest are: p = (p' - new_kinds) / (1 - new_kinds) with p' of :func:`conformal_p`, and in
+    their range below 1 / (M + 1), in order.
+    """
+    p = conformal_p(model.calibration, scores, model.weights, uniforms)
+    below = p / (model.weights.sum() + 1)
+    result: np.ndarray = np.maximum((p - model.new_kinds) / (1 - model.new_kinds), below)
+    return result
 
 
 def verdicts(
@@ -51,11 +175,39 @@ def verdicts(
     return _NAMES[codes]
 
 
-def _scores(values: np.ndarray, name: str) -> np.ndarray:
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or np.isnan(scores).any():
-        raise InputError(
-            f"{name}: found shape {scores.shape} with {int(np.isnan(scores).sum())} NaN, expected "
-            "one number per pattern; score them with a model version that did not diverge"
-        )
-    return scores
+def _remoteness(
+    model: NoveltyModel, vectors: np.ndarray, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Q,) mean distance to the k nearest messages, and what is left of it without LOCAL."""
+    raw, near, weight = _near(directions(vectors, model.centre), model.base, model.messages, own)
+    return raw, raw - LOCAL * (weight * model.own[near]).sum(axis=1)
+
+
+def _near(
+    queries: np.ndarray, base: np.ndarray, messages: np.ndarray, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(Q,) mean distance to the k nearest messages; (Q, m) their patterns and the weight of each.
+
+    k = 1.5 N^(1/4): the rate for densities on some dozen dimensions (Mack and Rosenblatt 1979).
+    """
+    k = max(1, round(1.5 * len(base) ** 0.25))
+    found = nearest(queries, base, k, own)
+    index, distance = found.index, np.maximum(1.0 - found.cosine, 0.0)
+    count = messages[index]
+    if own is not None:  # the other messages of the pattern itself, at distance 0
+        index = np.column_stack([own.clip(0), index])
+        distance = np.column_stack([np.zeros(len(own), np.float32), distance])
+        count = np.column_stack([np.where(own >= 0, messages[own] - 1, 0), count])
+    before = np.cumsum(count, axis=1) - count
+    taken = np.clip(k - before, 0, count).astype(np.float32)
+    weight = taken / np.maximum(taken.sum(axis=1, keepdims=True), 1)
+    return (weight * distance).sum(axis=1), index, weight
+
+
+def _scale(scores: np.ndarray) -> Scale:
+    spread = float(scores.std())
+    return Scale(float(scores.min()), spread if spread > 1e-9 else 1.0)
+
+
+def _standard(scale: Scale, scores: np.ndarray) -> np.ndarray:
+    return (scores - scale.least) / scale.spread
