@@ -27,13 +27,15 @@ class Clusters(NamedTuple):
 def place_components(model: ComponentVAE, x: Tensor, seed: int, chunk: int = 8192) -> Clusters:
     """Start prior, pseudo-inputs and gate of ``model`` on k-means clusters of the patterns.
 
-    x (N, D) raw.  Clusters are of the standardised inputs; each is described by its centroid and by
-    the mean and variance of its evidence means.  More components than patterns: the rest stay
-    spare, with hardly any weight.
+    x (N, D) raw.  Clusters are of the standardised inputs, which an encoder has put in order; of
+    the evidence means where x is pixels (Bernoulli), whose distances say little.  Each is described
+    by its centroid and by the mean and variance of its evidence means.  More components than
+    patterns: the rest stay spare, with hardly any weight.
     """
     inputs = model.standardise(x)
     latents = torch.cat([model.encoder(part).mean for part in inputs.split(chunk)])
-    clusters = kmeans(inputs, model.config.components, seed)
+    space = latents if model.config.likelihood == "bernoulli" else inputs
+    clusters = kmeans(space, model.config.components, seed)
     describe_clusters(model, inputs, latents, clusters)
     return clusters
 

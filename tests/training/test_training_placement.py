@@ -34,6 +34,22 @@ def model_for(x: torch.Tensor, prior: str, components: int = 4) -> ComponentVAE:
     return model
 
 
+@pytest.mark.parametrize(("likelihood", "by_latent"), [("gaussian", False), ("bernoulli", True)])
+def test_pixels_are_clustered_by_their_latents(likelihood: str, by_latent: bool):
+    """Two dimensions: the inputs fall apart along the first, the latents along the second."""
+    side = torch.tensor([[-1.0, -0.4], [-1.0, 0.4], [1.0, -0.4], [1.0, 0.4]]).repeat(20, 1)
+    config = ComponentVAEConfig(
+        input_dim=2, components=2, latent_dim=1, layers=0, likelihood=likelihood
+    )
+    model = ComponentVAE(config)
+    with torch.no_grad():
+        model.encoder.mean.weight.copy_(torch.tensor([[0.0, 1.0]]))
+        model.encoder.mean.bias.zero_()
+    found = place_components(model, side, seed=0).assignment
+    kind = (side[:, int(by_latent)] > 0).long()
+    assert bool((found == kind).all() or (found == 1 - kind).all())
+
+
 @pytest.mark.parametrize("prior", ["standard_normal", "mixture", "vamp"])
 def test_each_cluster_gets_its_component(prior: str):
     x, kind = data()
