@@ -314,8 +314,10 @@ def test_json_of_every_command_that_prints_a_result(
     labels.write_text(f"message_id,label\n{first['message_id']},seen\nnowhere,lost\n")
     done = json.loads(ok_here("label", "import", labels, "--json", home=fitted_folder))
     assert (done["rows"], done["labelled_patterns"], done["unmatched"]) == (2, 1, ["nowhere"])
-    suggested = json.loads(ok_here("suggest", "-n", "3", "--json", home=fitted_folder))
+    asked = json.loads(ok_here("suggest", "-n", "3", "--json", home=fitted_folder))
+    suggested, outlook = asked["questions"], asked["outlook"]
     assert len(suggested) == 3
+    assert outlook["pays"] == (outlook["upper"] >= outlook["threshold"])
     assert first["pattern_id"] not in {each["pattern_id"] for each in suggested}
     scored = json.loads(ok_here("score", "--json", home=fitted_folder))
     assert scored == {"version": 1, "embedded": 0, "scored": 0, "novel": 0}

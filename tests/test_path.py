@@ -117,7 +117,7 @@ def test_the_road(walked: tuple[Path, str], tmp_path: Path) -> None:
         assert answer["confidence"] == pytest.approx(row["confidence"], abs=1e-4)
 
     # Answering what is suggested settles messages, at once.
-    suggested = json.loads(run("suggest", "-n", "12", "--json").stdout)
+    suggested = json.loads(run("suggest", "-n", "12", "--json").stdout)["questions"]
     assert not {each["pattern_id"] for each in suggested} & set(given)
     labels = tmp_path / "labels.csv"
     with labels.open("w", newline="", encoding="utf-8") as file:

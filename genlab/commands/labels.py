@@ -1,6 +1,7 @@
 """Labels from the command line: label import, label export, suggest."""
 
 import getpass
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -58,13 +59,20 @@ def export(desk: Desk, file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options
 def suggest(desk: Desk, count: int, as_json: bool) -> None:
-    """What to label next, and how many messages each answer would settle."""
+    """What to label next, how many messages each answer would settle, and whether it pays."""
     from genlab.pipeline.suggest import suggestions
 
     with desk.connect() as store:
-        rows = suggestions(store, desk.settings.labelling, count)
-    show(
-        rows,
-        as_json,
-        lambda: table(rows, ["would_settle", "reason", "label", "text", "pattern_id"]),
-    )
+        asked = suggestions(store, desk.settings.labelling, count)
+
+    def lines() -> Iterator[str]:
+        yield from table(asked.questions, ["would_settle", "reason", "label", "text", "pattern_id"])
+        ahead = asked.outlook
+        yield (
+            f"the next {ahead.questions} questions settle about {ahead.per_question:,.1f} messages "
+            f"each (90 %: {ahead.lower:,.1f} to {ahead.upper:,.1f}); {ahead.known:,.0f} are known"
+        )
+        if not ahead.pays:
+            yield f"more labels no longer pay: that is less than {ahead.threshold:,.1f} each"
+
+    show({"questions": asked.questions, "outlook": asked.outlook._asdict()}, as_json, lines)

@@ -59,3 +59,46 @@ def store(desk: Desk, seconds: float, as_json: bool) -> None:
         yield from found["errors"][:5]
 
     show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench asking --data ../shared/data"))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
+)
+@click.option("--only", multiple=True, help="A data set to run (default: all there are).")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--labels", default=600, show_default=True, type=click.IntRange(min=10))
+@click.option("--batch", default=10, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def asking(
+    desk: Desk,
+    data: Path | None,
+    only: tuple[str, ...],
+    seeds: int,
+    labels: int,
+    batch: int,
+    as_json: bool,
+) -> None:
+    """Labels needed to the same accuracy: genlab's questions against random and other ways."""
+    from genlab.bench.asking import asking as measure
+    from genlab.bench.datasets import NAMES, OUTSIDE
+
+    names = only or [name for name in NAMES if data or name not in OUTSIDE]
+    found = measure(
+        desk.settings, data, names, seeds, labels, batch, lambda text: click.echo(text, err=True)
+    )
+
+    def readable() -> Iterator[str]:
+        yield f"labels to an accuracy, and the share saved of random's; {seeds} seeds"
+        columns = ["data", "asks"]
+        for goal in ("to_80%", "to_90%", "to_95%", "to_end"):
+            columns += [goal, f"{goal}_sd", f"{goal}_saved"]
+        yield from table(found["rows"], [*columns, "end_accuracy"])
+        yield "messages promised and settled"
+        promising = [row for row in found["rows"] if "promised" in row]
+        yield from table(promising, ["data", "asks", "promised", "settled", "stops"])
+
+    show(found, as_json, readable)

@@ -12,6 +12,7 @@ from genlab.config import Settings, load_settings, with_overrides
 from genlab.encoders import Encoder
 from genlab.errors import InputError, NotReady
 from genlab.ingest import IngestOptions, load_masker, pattern_id
+from genlab.labelling.suggest import PAYS
 from genlab.pipeline.export import export_predictions
 from genlab.pipeline.ingest import ingest
 from genlab.pipeline.labels import give_label, propagate_labels
@@ -245,14 +246,17 @@ def test_suggestions_are_unlabelled_and_worth_their_messages(
     fitted: Store, quick: Settings
 ) -> None:
     total = fitted.rows("messages.totals")[0]["messages"]
-    found = suggestions(fitted, quick.labelling, 5)
+    found, ahead = suggestions(fitted, quick.labelling, 5)
     assert len({each["pattern_id"] for each in found}) == 5
     worth = [each["would_settle"] for each in found]
     assert worth == sorted(worth, reverse=True)
     assert 0 < sum(worth) <= total
+    assert ahead.questions == 10
+    assert ahead.lower <= ahead.per_question <= ahead.upper
+    assert ahead.threshold == pytest.approx(PAYS * total)
     give_label(fitted, [found[0]["pattern_id"]], "answered", "key", "ann")
     assert found[0]["pattern_id"] not in {
-        each["pattern_id"] for each in suggestions(fitted, quick.labelling, 5)
+        each["pattern_id"] for each in suggestions(fitted, quick.labelling, 5).questions
     }
 
 
