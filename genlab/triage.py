@@ -110,7 +110,8 @@ class Triage:
     ) -> "Triage":
         """Go on learning for ``epochs`` on what was seen before and X; nothing is forgotten.
 
-        Rows of a new kind, novel and close together, get components of their own first.
+        Rows of a new kind, novel and close together, get components of their own first; with
+        ``components="auto"`` K also follows the number of rows.
         """
         if self._state is None:
             return self.fit(X, y)
@@ -118,7 +119,9 @@ class Triage:
         labels = [*self._given, *_cleaned(y, len(vectors))]
         self._split(np.vstack([self._data, vectors]), labels)
         seen = self._data[~self._held_out]
-        grow(self._state, seen, self.novelty_pvalue(seen) < self._settings.labelling.novel_p)
+        novel = self.novelty_pvalue(seen) < self._settings.labelling.novel_p
+        asked = make_config(self._settings.model, seen.shape[1], len(seen)).components
+        grow(self._state, seen, novel, asked)
         self._train(continuation(epochs))
         return self
 

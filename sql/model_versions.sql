@@ -91,11 +91,30 @@ FROM component WHERE version = $version ORDER BY weight DESC;
 
 -- name: put_components
 -- kind: write
--- Replace the components of a version.
+-- Replace the components of a version and what became of their identities.
 DELETE FROM component WHERE version = $version;
 
 INSERT INTO component
 SELECT $version, component, component_id, name, status, weight, patterns, messages, exemplars
 FROM in_components;
 
+DELETE FROM component_event WHERE version = $version;
+
+INSERT INTO component_event
+SELECT $version, component, component_id, event, from_ids, overlap FROM in_events;
+
 SELECT count(*) AS components FROM in_components;
+
+-- name: component_events
+-- kind: read
+-- What became of the component identities when a version was trained.
+SELECT component, component_id, event, from_ids, overlap
+FROM component_event WHERE version = $version ORDER BY component NULLS LAST, component_id;
+
+-- name: component_history
+-- kind: read
+-- The life of one component identity, oldest version first.
+SELECT version, component, event, from_ids, overlap
+FROM component_event
+WHERE component_id = $component_id OR list_contains(from_ids, $component_id)
+ORDER BY version, component NULLS LAST;

@@ -9,18 +9,12 @@ import pyarrow as pa
 
 from genlab.config import Settings
 from genlab.errors import CheckpointError, NotReady
-from genlab.labelling import (
-    Propagation,
-    cross_fit,
-    ece,
-    from_stored,
-    propagate,
-    reliability,
-    temper,
-)
+from genlab.labelling import from_stored, propagate
 from genlab.models.component_vae import ComponentVAEConfig, make_config
-from genlab.pipeline.components import component_rows
+from genlab.pipeline.assigned import Assigned, load_assigned
+from genlab.pipeline.components import put_components, shared_rows
 from genlab.pipeline.jobs import Job
+from genlab.pipeline.metrics import before_and_after, label_metrics, version_metrics
 from genlab.pipeline.scored import (
     Scored,
     assignment_rows,
@@ -34,6 +28,7 @@ from genlab.projection import map_positions
 from genlab.store import Store
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
 from genlab.training.curriculum import continuation, load_curriculum
+from genlab.training.growth import Grown, grow
 from genlab.training.loop import EpochReport, TrainingState, new_state, train
 
 SMALLEST = 2  # patterns a model can be trained on
@@ -60,7 +55,8 @@ def train_version(
 ) -> Trained:
     """Train, score every pattern, store a candidate; the first version is put in force at once.
 
-    Continues from the active version (optimiser included) unless ``fresh`` or its encoder differs.
+    Continues from the active version (optimiser included) unless ``fresh`` or its encoder differs;
+    patterns that are novel to it and dense get components of their own first.
     ``settings.training.epochs`` > 0 means a short run under constant weights, of the model as it
     is; 0 the curriculum, from nothing where shape or prior differ from what the settings ask.
     Raises NotReady without embeddings, JobCancelled when the job is cancelled: then nothing is
@@ -68,13 +64,18 @@ def train_version(
     """
     data = _load(store, settings, encoder_version)
     active = next(iter(store.rows("model_versions.active")), None)
+    before = load_assigned(store, active["version"], active["components"]) if active else None
     config = make_config(settings.model, data.vectors.shape[1], int((~data.held_out).sum()))
     parent = None if fresh else active
     state = _continue(store, parent, config, settings, encoder_version)
-    if state is None:
+    grown = Grown([], 0, {})
+    if state is None or before is None:
         parent = None
         seen = data.vectors[~data.held_out]
         state = new_state(config, seen, settings.training.learning_rate, settings.training.seed)
+    else:
+        grown = _grow(state, settings, data, before, config.components)
+        job.progress(0, _said(grown), force=True)
     started = time.perf_counter()
     reports = _run(store, settings, job, data, state, continued=parent is not None)
     seconds = time.perf_counter() - started
@@ -90,8 +91,26 @@ def train_version(
     rows = from_stored(scored.components, scored.responsibilities, state.model.config.components)
     spread = propagate(rows, data.labels, data.names, settings.labelling, scored.novelty_p)
     job.progress(len(reports), "drawing the map", force=True)
-    positions = _positions(store, settings, data, scored, active)
-    metrics = _metrics(settings, data, state, scored, spread, rows, reports, seconds)
+    positions = _positions(settings, data, scored, before)
+    counts = data.table["message_count"].to_numpy()
+    n_labels = len(data.names)
+    metrics = {
+        **version_metrics(scored, spread, data.held_out, counts),
+        **label_metrics(rows, data.labels, n_labels, settings.labelling, spread.model.temperature),
+        "loss": reports[-1].loss if reports else None,
+        "training_seconds": round(seconds, 3),
+        "opened_components": len(grown.opened),
+        "opened_patterns": grown.patterns,
+    }
+    if before is not None:
+        mine, theirs = shared_rows(data.table["pattern_id"], before)
+        metrics |= before_and_after(
+            before.responsibilities[theirs],
+            rows[mine],
+            data.labels[mine],
+            n_labels,
+            settings.labelling,
+        )
     job.raise_if_cancelled()
     folder = f"models/{job.job_id}"
     save_checkpoint(store.workspace.folder / folder, state, {"encoder_version": encoder_version})
@@ -105,37 +124,21 @@ def train_version(
         latent_dim=state.model.config.latent_dim,
         epochs=state.epoch,
         folder=folder,
-        configuration=settings.model_dump_json(include={"model", "training", "weights"}),
+        configuration=_configuration(settings, parent),
         metrics=json.dumps(metrics),
     )["version"]
     job.version = version
-    ids = data.table["pattern_id"]
-    parent_components = (
-        store.rows("model_versions.components", version=parent["version"]) if parent else []
-    )
-    identities = {row["component"]: row["component_id"] for row in parent_components}
-    store.write(
-        "model_versions.put_components",
-        inputs={
-            "in_components": component_rows(
-                scored.scores.responsibilities,
-                ids.to_pylist(),
-                data.table["canonical_text"].to_pylist(),
-                data.table["message_count"].to_numpy(),
-                [identities[c] for c in sorted(identities)] or None,
-            )
-        },
-        version=version,
-    )
+    put_components(store, version, data.table, scored, before, grown if parent else None)
     store.write(
         "assignments.put",
         inputs={
             "in_assignments": assignment_rows(
-                ids, scored, data.held_out, spread, data.names, positions
+                data.table["pattern_id"], scored, data.held_out, spread, data.names, positions
             )
         },
         version=version,
     )
+    job.progress(len(reports), f"version {version}: {_said(grown)}{_compared(metrics)}", force=True)
     if active is None:
         promote(store, version, settings.labelling)  # with labels given while it trained
     return Trained(version, metrics, promoted=active is None)
@@ -175,11 +178,48 @@ def _continue(
         return None
     if settings.training.epochs:
         return state  # a short run goes on with the model as it is
-    # With components = "auto" K follows the data only when a model is made from nothing.
-    wanted = config
-    if settings.model.components == "auto":
-        wanted = config.model_copy(update={"components": state.model.config.components})
-    return state if state.model.config == wanted else None
+    # K is what a model starts with: one that has grown since is still what was asked for.
+    asked = json.loads(parent["configuration"])["model"]["components"]
+    if settings.model.components in ("auto", asked):
+        config = config.model_copy(update={"components": state.model.config.components})
+    return state if state.model.config == config else None
+
+
+def _configuration(settings: Settings, parent: dict[str, Any] | None) -> str:
+    """What the version was made with; a short run keeps the model its parent was made as."""
+    made = settings.model_dump(include={"model", "training", "weights"})
+    if parent and settings.training.epochs:
+        made["model"] = json.loads(parent["configuration"])["model"]
+    return json.dumps(made)
+
+
+def _grow(
+    state: TrainingState, settings: Settings, data: _Data, before: Assigned, asked: int
+) -> Grown:
+    """Components for what training will see and the version in force finds novel.
+
+    ``asked``: K of a model made from nothing.
+    """
+    seen = data.vectors[~data.held_out]
+    scored = score_vectors(
+        state.model, seen, before.calibration, settings.labelling.stored_responsibilities
+    )
+    return grow(state, seen, scored.novelty_p < settings.labelling.novel_p, asked)
+
+
+def _said(grown: Grown) -> str:
+    """For people."""
+    said = f"opened {len(grown.opened)} components for {grown.patterns} patterns"
+    return said + (f", {len(grown.split)} for crowded ones" if grown.split else "")
+
+
+def _compared(metrics: dict[str, Any]) -> str:
+    if "label_accuracy_before" not in metrics or "label_accuracy_after" not in metrics:
+        return ""
+    return (
+        f"; accuracy on labelled patterns {metrics['label_accuracy_before']:.3f} before, "
+        f"{metrics['label_accuracy_after']:.3f} after"
+    )
 
 
 def _run(
@@ -250,23 +290,13 @@ def _store_epoch(store: Store, job_id: str, report: EpochReport) -> None:
 
 
 def _positions(
-    store: Store,
-    settings: Settings,
-    data: _Data,
-    scored: Scored,
-    active: dict[str, Any] | None,
+    settings: Settings, data: _Data, scored: Scored, before: Assigned | None
 ) -> np.ndarray:
     previous = None
-    if active is not None:
-        known = store.read("assignments.positions", version=active["version"])
-        at = {p: i for i, p in enumerate(known["pattern_id"].to_pylist())}
-        xy = np.column_stack([known["map_x"].to_numpy(), known["map_y"].to_numpy()])
-        previous = np.array(
-            [
-                xy[at[p]] if p in at else (np.nan, np.nan)
-                for p in data.table["pattern_id"].to_pylist()
-            ]
-        )
+    if before is not None:
+        previous = np.full((len(data.vectors), 2), np.nan)
+        mine, theirs = shared_rows(data.table["pattern_id"], before)
+        previous[mine] = before.map_xy[theirs]
     return map_positions(
         scored.scores.latent_mean,
         previous,
@@ -274,43 +304,3 @@ def _positions(
         settings.projection.min_dist,
         settings.training.seed,
     )
-
-
-def _metrics(
-    settings: Settings,
-    data: _Data,
-    state: TrainingState,
-    scored: Scored,
-    spread: Propagation,
-    rows: Any,
-    reports: list[EpochReport],
-    seconds: float,
-) -> dict[str, Any]:
-    """Measured on the data at hand; held-out means patterns the model never trained on."""
-    log_prob = scored.scores.log_prob
-    counts = data.table["message_count"].to_numpy()
-    fitted = cross_fit(
-        rows,
-        data.labels,
-        spread.model.counts,
-        settings.labelling.alpha0 / max(len(data.names), 1),
-    )
-    metrics: dict[str, Any] = {
-        "patterns": len(log_prob),
-        "messages": int(counts.sum()),
-        "labelled_patterns": int((data.labels >= 0).sum()),
-        "log_px_train": float(log_prob[~data.held_out].mean()),
-        "log_px_held_out": float(log_prob[data.held_out].mean()) if data.held_out.any() else None,
-        "active_components": len(np.unique(scored.components[:, 0])),
-        "known_messages_share": float(counts[spread.verdict == "known"].sum() / counts.sum()),
-        "novel_patterns": int((spread.verdict == "novel").sum()),
-        "loss": reports[-1].loss if reports else None,
-        "training_seconds": round(seconds, 3),
-    }
-    if len(fitted.rows):
-        right = fitted.probabilities.argmax(axis=1) == fitted.labels
-        metrics["label_accuracy_cross_fitted"] = float(right.mean())
-        metrics["ece_cross_fitted"] = ece(
-            reliability(temper(fitted.probabilities, spread.model.temperature).max(axis=1), right)
-        )
-    return metrics

@@ -1,4 +1,5 @@
-"""Growing: novel patterns that settle into a dense group get components of their own.
+"""Growing: novel patterns that settle into a dense group get components of their own, and where
+the model has fewer components than its patterns ask for, the crowded ones share with new ones.
 
 At that moment nothing else moves: every other parameter keeps its value to the bit, and so the odds
 among the components that were there stay, for every pattern.  Spare components open first; the
@@ -19,45 +20,66 @@ from genlab.models.scoring import as_patterns
 from genlab.training.loop import TrainingState, make_optimiser
 from genlab.training.placement import Clusters, describe_clusters, group_means, kmeans
 
-PER_COMPONENT = 7  # patterns of a group to each of its components, as choose_components has it
+PER_COMPONENT = 7  # patterns to a component, as choose_components has it
 MOST_COMPONENTS = 1024  # a model does not grow beyond
 DENSE = 0.9  # patterns have settled when they lie as close as this share of the others do
 UNUSED = 0.01  # a spare component has less than this of every pattern's responsibilities
 
 
 class Grown(NamedTuple):
-    """What opened."""
+    """What opened; indices of components."""
 
-    components: list[int]  # their indices, ascending
-    patterns: int  # how many they were placed on
+    opened: list[int]  # for groups of novel patterns
+    patterns: int  # in those groups
+    split: dict[int, int]  # each new one that relieves a crowded one: that one
 
 
-def grow(state: TrainingState, data: np.ndarray, novel: np.ndarray) -> Grown:
-    """Open components of ``state`` for the groups that have settled among the novel patterns.
+def grow(state: TrainingState, data: np.ndarray, novel: np.ndarray, wanted: int) -> Grown:
+    """Open components of ``state`` for what has settled among the novel patterns, and for crowds.
 
     data (N, D) raw, what training will see; novel (N,) bool, novelty p-value below the false-alarm
-    rate.  A group gets one component per PER_COMPONENT patterns, placed on k-means clusters of it.
-    A model whose components are not placed yet is left as it is.
+    rate; ``wanted``: K for so much data.  A group of novel patterns gets one component per
+    PER_COMPONENT of them, whatever K is; while K is below ``wanted``, so does each component that
+    is the most likely one of too many, the most crowded first.  New components are placed on
+    k-means clusters.  A model whose components are not placed yet is left as it is.
     """
     x = as_patterns(data, state.model.config.input_dim)
-    groups = settled_groups(state.model.standardise(x).numpy(), novel) if state.model.placed else []
-    if not groups:
-        return Grown([], 0)
+    if not state.model.placed or not len(x):
+        return Grown([], 0, {})
     k = state.model.config.components
-    spare = _spare(state.model, x)
+    inputs = state.model.standardise(x)
+    owner, spare = _owners(state.model, x)
     room = len(spare) + max(0, MOST_COMPONENTS - k)
     cluster = torch.full((len(x),), -1)
     opened = 0
-    for rows in map(torch.as_tensor, groups):
-        if wanted := min(round(len(rows) / PER_COMPONENT), room - opened):
-            cluster[rows] = opened + kmeans(x[rows], wanted, seed=0).assignment
-            opened += wanted
-    appended = max(0, opened - len(spare))
-    if appended:
-        enlarge(state, k + appended)
-    components = [*spare[: opened - appended], *range(k, k + appended)]
+    for rows in map(torch.as_tensor, settled_groups(inputs.numpy(), novel)):
+        if share := min(round(len(rows) / PER_COMPONENT), room - opened):
+            cluster[rows] = opened + kmeans(inputs[rows], share, seed=0).assignment
+            opened += share
+    patterns = int((cluster >= 0).sum())
+    sources: list[int] = []
+    room = min(room - opened, max(0, wanted - k - opened))
+    crowd = torch.bincount(owner[cluster < 0], minlength=k)
+    for c in crowd.argsort(descending=True, stable=True).tolist():
+        if (extra := min(round(int(crowd[c]) / PER_COMPONENT) - 1, room - len(sources))) <= 0:
+            break
+        rows = torch.nonzero((owner == c) & (cluster < 0))[:, 0]
+        parts = kmeans(inputs[rows], extra + 1, seed=0)
+        order = parts.size.argsort(descending=True, stable=True)  # it keeps the largest part
+        number = torch.empty_like(order)
+        number[order] = torch.arange(-1, extra)
+        part = number[parts.assignment]
+        cluster[rows] = torch.where(part < 0, -1, part + opened + len(sources))
+        sources += [c] * extra
+    total = opened + len(sources)
+    if not total:
+        return Grown([], 0, {})
+    components = [*spare, *range(k, k + total)][:total]
+    enlarge(state, max(k, components[-1] + 1))
     open_components(state, components, x, cluster)
-    return Grown(sorted(components), int((cluster >= 0).sum()))
+    return Grown(
+        components[:opened], patterns, dict(zip(components[opened:], sources, strict=True))
+    )
 
 
 def settled_groups(x: np.ndarray, novel: np.ndarray) -> list[np.ndarray]:
@@ -93,6 +115,8 @@ def settled_groups(x: np.ndarray, novel: np.ndarray) -> list[np.ndarray]:
 def enlarge(state: TrainingState, components: int) -> None:
     """Append spare components to the model and its optimiser until there are ``components``."""
     old, k = state.model, state.model.config.components
+    if components == k:
+        return
     model = _like(old, components)
     of_component = _of_component(old.config)
     optimiser = make_optimiser(model, state.optimiser.param_groups[0]["lr"])
@@ -149,10 +173,12 @@ def open_components(
 
 
 @torch.no_grad()
-def _spare(model: ComponentVAE, x: Tensor) -> list[int]:
-    """Components that no pattern uses, ascending."""
-    parts = [model.posterior(part, 1).log_responsibilities.amax(0) for part in x.split(8192)]
-    return torch.nonzero(torch.stack(parts).amax(0).exp() < UNUSED)[:, 0].tolist()
+def _owners(model: ComponentVAE, x: Tensor) -> tuple[Tensor, list[int]]:
+    """(N,) most likely component of each pattern, and the components that no pattern uses."""
+    parts = [model.posterior(part, 1).log_responsibilities for part in x.split(8192)]
+    largest = torch.stack([part.amax(0) for part in parts]).amax(0).exp()
+    owner = torch.cat([part.argmax(1) for part in parts])
+    return owner, torch.nonzero(largest < UNUSED)[:, 0].tolist()
 
 
 def _of_component(config: ComponentVAEConfig) -> set[str]:

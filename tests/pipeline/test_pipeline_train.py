@@ -161,19 +161,42 @@ def test_continuation_keeps_components_counts_epochs_and_stays_a_candidate(
     assert np.median(np.linalg.norm(after.map_xy - before.map_xy, axis=1)) < 0.15 * spread
 
 
-def test_a_version_from_nothing_has_new_components(
+def test_a_version_from_nothing_finds_its_components_again(
     fitted: Store, quick: Settings, encoder: Encoder
 ) -> None:
+    """The same seed and data make the same model: every component is the one it was."""
     with Job(fitted, "train") as job:
         train_version(fitted, quick, encoder.version, job, fresh=True)
     rows = {row["version"]: row for row in fitted.rows("model_versions.list")}
     assert rows[2]["parent"] is None
     assert rows[2]["epochs"] == rows[1]["epochs"]
-    ids = [
-        {row["component_id"] for row in fitted.rows("model_versions.components", version=v)}
+    first, second = (
+        {
+            row["component_id"]: row["name"]
+            for row in fitted.rows("model_versions.components", version=v)
+            if row["status"] == "active"
+        }
         for v in (1, 2)
-    ]
-    assert not ids[0] & ids[1]
+    )
+    assert first == second
+    events = fitted.rows("model_versions.component_events", version=2)
+    assert {row["event"] for row in events} == {"kept"}
+    assert min(row["overlap"] for row in events) > 0.999
+    other = with_overrides(quick, {"training.seed": 5, "model.components": 12})
+    with Job(fitted, "train") as job:
+        train_version(fitted, other, encoder.version, job, fresh=True)
+    third = {
+        row["component_id"]
+        for row in fitted.rows("model_versions.components", version=3)
+        if row["status"] == "active"
+    }
+    events = fitted.rows("model_versions.component_events", version=3)
+    retired = {row["component_id"] for row in events if row["event"] == "retired"}
+    assert retired == set(first) - third  # every identity lives on or ends, none is lost
+    assert third & set(first)
+    for row in events:
+        history = fitted.rows("model_versions.component_history", component_id=row["component_id"])
+        assert history[-1]["event"] == row["event"] or history[-1]["component"] is not None
 
 
 def test_promote_and_roll_back(fitted: Store, quick: Settings, encoder: Encoder) -> None:
