@@ -102,3 +102,62 @@ def asking(
         yield from table(promising, ["data", "asks", "promised", "settled", "stops"])
 
     show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench images --pool 10000 --seeds 5"))
+@click.option("--pool", default=10_000, show_default=True, type=click.IntRange(min=500))
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--held-out/--no-held-out", default=True, help="Train without each digit in turn.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def images(desk: Desk, pool: int, seeds: int, held_out: bool, as_json: bool) -> None:
+    """MNIST with 100 labels beside its peers, Fashion-MNIST as strangers, digits held out."""
+    from genlab.bench.images import images_bench
+
+    found = images_bench(
+        desk.settings, pool, seeds, held_out, lambda text: click.echo(text, err=True)
+    )
+
+    def readable() -> Iterator[str]:
+        yield (
+            f"{found['data']}: {found['pool']:,} images, {found['labels']} labels, "
+            f"{found['seeds']} seeds, measured on {found['test']:,}"
+        )
+        yield from table(found["rows"], ["method", "accuracy", "sd"])
+        yield f"active components in use: {found['in_use']:.1%}"
+        yield f"AUROC of -log p(x) against another collection: {found['strangers_auroc']:.4f}"
+        yield (
+            f"CPU seconds: {found['cpu_seconds_without_labels']:.0f} without labels, "
+            f"{found['cpu_seconds_with_labels']:.0f} with each set of them"
+        )
+        if held_out:
+            yield "AUROC of novelty for the digit held out"
+            yield from table(found["held_out"], list(found["held_out"][0]))
+
+    show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench priors --data ../shared/data"))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds clinc150/ (default: digits and the fleet alone).",
+)
+@click.option("--only", multiple=True, help="A data set to run; mnist is fetched only by name.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_json: bool) -> None:
+    """The three priors, and the curriculum with each phase left out."""
+    from genlab.bench.priors import priors as measure
+
+    names = only or ("digits", "fleet", *(["clinc150"] if data else []))
+    found = measure(desk.settings, names, data, seeds, lambda text: click.echo(text, err=True))
+
+    def readable() -> Iterator[str]:
+        yield f"{found['labels_per_kind']} labels per kind, {found['seeds']} seeds"
+        columns = ["data", "prior", "left_out", "log_p", "log_p_sd", "nmi", "ari"]
+        columns += ["tau_accuracy", "tau_accuracy_sd", "components", "active"]
+        yield from table(found["rows"], [*columns, "copies", "copy_distance", "cpu_seconds"])
+
+    show(found, as_json, readable)
