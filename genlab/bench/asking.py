@@ -213,7 +213,9 @@ def typiclust(
     """
     clusters = min(int(labelled.sum()) + n, _CLUSTERS, len(labelled))
     seed = int(rng.integers(2**31))
-    k_means = MiniBatchKMeans(clusters, batch_size=2048, max_iter=20, n_init=1, random_state=seed)
+    k_means = MiniBatchKMeans(
+        clusters, init="random", batch_size=2048, max_iter=10, n_init=1, random_state=seed
+    )
     owner = k_means.fit_predict(problem.unit, sample_weight=problem.messages)
     far = np.sqrt(np.maximum(2.0 - 2.0 * problem.near.cosine, 0.0)).mean(axis=1)
     size = np.bincount(owner, weights=problem.messages, minlength=clusters)

@@ -76,8 +76,8 @@ def suggest(
     ``Neighbours`` of every pattern among all, b_ij = cos^2 where either names the other, else 0:
     the share of one direction that the other explains.  With responsibilities (N, K), b_ij = sum_c
     sqrt(r_c(x_i) r_c(x_j)) (Bhattacharyya): coarser, as components hold more than one kind.  Doubt
-    is 1 - confidence * evidence, and what questions S leave of pattern j is doubt_j prod_{i in S}
-    (1 - b_ij): a submodular cover, so the greedy choice takes off at least 1 - 1/e of what the
+    is 1 - confidence, all of it for what is novel, and questions S leave of it doubt_j prod_{i in
+    S} (1 - b_ij): a submodular cover, so the greedy choice takes off at least 1 - 1/e of what the
     best n questions would (Nemhauser, Wolsey, Fisher 1978).  Twins are spread by it, and where
     all is covered the doubt left is where labels conflict.  A novel pattern settles only itself.
 
@@ -96,7 +96,9 @@ def suggest(
             f"{labelled.shape} flags, {size} verdicts; expected N of each"
         )
     known = propagation.verdict == "known"
-    doubt = np.where(labelled, 0.0, 1.0 - propagation.confidence * propagation.evidence)
+    # Not times evidence: far from labels that asks for density alone, and comes late to kinds
+    # that hide between others (digits, 90 %: 54 labels instead of 19).
+    doubt = np.where(labelled, 0.0, np.where(novel, 1.0, 1.0 - propagation.confidence))
     open_messages, unsettled = messages * doubt, np.where(known, 0.0, messages)
     factor = _settled_per_promise(kin, messages, labelled, known)
     available = ~labelled
