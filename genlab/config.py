@@ -74,6 +74,7 @@ class LossWeights(_Section):
     kl_weight: float = Field(default=1.0, ge=0)
     kl_c_weight: float = Field(default=1.0, ge=0)
     sparsity_weight: float = Field(default=0.1, ge=0)
+    neighbour_weight: float = Field(default=1.0, ge=0)
     classification_weight: float = Field(default=1.0, ge=0)
     contrastive_weight: float = Field(default=0.1, ge=0)
 

@@ -16,6 +16,7 @@ TERMS: Mapping[str, str] = {
     "kl": "KL of the latent",
     "kl_c": "KL of the component",
     "sparsity": "usage entropy",
+    "neighbour": "neighbours",
     "classification": "classification",
     "contrastive": "contrastive",
 }

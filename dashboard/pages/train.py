@@ -21,6 +21,7 @@ WEIGHTS = {
     "kl_weight": ("KL of the latent", "higher: a smoother latent", 3.0),
     "kl_c_weight": ("KL of the component", "higher: softer choices", 3.0),
     "sparsity_weight": ("sparsity", "higher: fewer components in use", 2.0),
+    "neighbour_weight": ("neighbours", "higher: near patterns share a component", 5.0),
     "classification_weight": ("classification", "higher: bends to your labels", 5.0),
     "contrastive_weight": ("contrast", "higher: one label, one place", 2.0),
 }

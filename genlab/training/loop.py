@@ -74,23 +74,28 @@ def train(
     settings: TrainingSettings,
     alpha0: float = 0.01,
     should_stop: Callable[[], bool] = lambda: False,
+    neighbours: np.ndarray | None = None,
 ) -> Iterator[EpochReport]:
     """Train ``state`` in place, one report after every epoch.
 
     data (N, D), any N, it may have grown since the last run; labels (N,) whole numbers from 0, -1
-    for none.  ``should_stop`` is asked between batches; when it says yes the epoch is left
-    unfinished and the iteration ends.  Raises InputError for data that does not fit the model and
+    for none; neighbours (N, k) rows of each pattern's nearest for the neighbour term, which is
+    absent without them.  ``should_stop`` is asked between batches; when it says yes the epoch is
+    left unfinished and the iteration ends.  Raises InputError for data that does not fit the model,
     GenlabError when the loss stops being a number.
     """
     x = as_patterns(data, state.model.config.input_dim)
     y = _as_labels(labels, len(x))
+    near = None if neighbours is None else torch.as_tensor(neighbours, dtype=torch.int64)
     torch.set_num_threads(settings.threads)
     for group in state.optimiser.param_groups:
         group["lr"] = settings.learning_rate
     for planned in plan(curriculum, has_labels=y is not None):
         if planned.number == 0 and planned.phase.place_components and not state.model.placed:
             place_components(state.model, x, settings.seed)
-        report = _epoch(state, x, y, planned, weights, settings.batch_size, alpha0, should_stop)
+        report = _epoch(
+            state, x, y, near, planned, weights, settings.batch_size, alpha0, should_stop
+        )
         if report is None:
             return
         yield report
@@ -100,6 +105,7 @@ def _epoch(
     state: TrainingState,
     x: Tensor,
     y: Tensor | None,
+    near: Tensor | None,
     planned: PlannedEpoch,
     base: LossWeights,
     batch_size: int,
@@ -118,7 +124,12 @@ def _epoch(
         if should_stop():
             return None
         now = planned.weights_at(step / len(batches), base)
-        batch = Batch(x[index], None if y is None else y[index], tau)
+        batch = Batch(
+            x[index],
+            None if y is None else y[index],
+            tau,
+            None if near is None else x[_one_of(near[index], state.generator)],
+        )
         loss, terms, posterior = objective(model, batch, now, state.generator)
         if not torch.isfinite(loss):
             shown = ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items())
@@ -144,6 +155,12 @@ def _epoch(
         seconds=time.perf_counter() - started,
         active_components=int((wins > 0).sum()) if model.placed else 1,
     )
+
+
+def _one_of(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """One entry of each row: (N, k) -> (N,)."""
+    chosen = torch.randint(rows.shape[1], (len(rows), 1), generator=generator)
+    return rows.gather(1, chosen).squeeze(1)
 
 
 @torch.no_grad()

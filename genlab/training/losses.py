@@ -13,7 +13,15 @@ from genlab.config import LossWeights
 from genlab.models.component_vae import ComponentVAE, Posterior
 from genlab.models.gaussians import kl_divergence
 
-TERMS = ("reconstruction", "kl", "kl_c", "sparsity", "classification", "contrastive")
+TERMS = (
+    "reconstruction",
+    "kl",
+    "kl_c",
+    "sparsity",
+    "neighbour",
+    "classification",
+    "contrastive",
+)
 VIEW_NOISE = 0.1  # standard deviation added to a standardised input
 VIEW_DROPOUT = 0.1  # share of its dimensions set to the centre
 TEMPERATURE = 0.1  # of the contrastive term, on cosines
@@ -33,6 +41,7 @@ class Batch(NamedTuple):
     x: Tensor  # (N, D), raw
     labels: Tensor | None  # (N,) int64, -1 where there is none
     tau: Tensor | None  # (K, Y), rows sum to 1
+    partners: Tensor | None = None  # (N, D), raw: a near neighbour of each pattern
 
 
 def reconstruction(log_likelihood: Tensor, weights: Tensor) -> Tensor:
@@ -58,6 +67,17 @@ def sparsity(log_responsibilities: Tensor) -> Tensor:
     # In logarithms: the gradient stays finite where a usage underflows to 0.
     log_usage = torch.logsumexp(log_responsibilities, 0) - math.log(len(log_responsibilities))
     return -(log_usage.exp() * log_usage).sum()
+
+
+def neighbour(log_responsibilities: Tensor, log_partners: Tensor, log_pi: Tensor) -> Tensor:
+    """-log sum_c r_c(x) r_c(x') / pi_c of patterns and a neighbour of each: (N, K) twice -> (N,).
+
+    Minus the pointwise mutual information of a pair under the components: least where neighbours
+    are sure of one component, and less the rarer it is, so that components do not merge as under
+    SCAN's plain agreement (Van Gansbeke et al. 2020, eq. 2).  The weights pi (K,) are taken as
+    they are.
+    """
+    return -torch.logsumexp(log_responsibilities + log_partners - log_pi.detach(), -1)
 
 
 def classification(log_responsibilities: Tensor, tau: Tensor, labels: Tensor) -> Tensor:
@@ -136,6 +156,9 @@ def objective(
     log_r = posterior.log_responsibilities
     terms = {name: value.mean() for name, value in elbo._asdict().items()}
     terms["sparsity"] = sparsity(log_r)
+    if batch.partners is not None and weights.neighbour_weight > 0:
+        partners = model.posterior(batch.partners, 1).log_responsibilities
+        terms["neighbour"] = neighbour(log_r, partners, model.prior.log_weights()).mean()
     if batch.labels is not None and batch.tau is not None and bool((batch.labels >= 0).any()):
         terms["classification"] = classification(log_r, batch.tau, batch.labels).mean()
     if weights.contrastive_weight > 0:

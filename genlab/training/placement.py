@@ -47,11 +47,11 @@ def describe_clusters(
     with evidence means (N, L)."""
     centroids = group_means(inputs, clusters)
     model.prior.place(centroids, group_gaussians(latents, clusters), group_weights(clusters))
-    if model.config.prior == "standard_normal":  # the latent says nothing about c: the gate must
-        nearest = torch.cdist(inputs, centroids).square().min(-1).values.mean()
-        sharpness = model.config.latent_dim / nearest.clamp(min=1e-6)
-        model.gate.weight.copy_(sharpness * centroids)
-        model.gate.bias.copy_(-0.5 * sharpness * centroids.square().sum(-1))
+    # The gate starts as soft k-means: from there q(c|x) can only be taught better.
+    nearest = torch.cdist(inputs, centroids).square().min(-1).values.mean()
+    sharpness = model.config.latent_dim / nearest.clamp(min=1e-6)
+    model.gate.weight.copy_(sharpness * centroids)
+    model.gate.bias.copy_(-0.5 * sharpness * centroids.square().sum(-1))
 
 
 def kmeans(x: Tensor, k: int, seed: int) -> Clusters:

@@ -1,0 +1,93 @@
+"""Labels walk over the graph of nearest patterns (Zhu, Ghahramani & Lafferty 2003)."""
+
+import numpy as np
+from scipy import sparse
+
+from genlab.labelling.label_store import NO_LABEL, as_labels
+from genlab.labelling.neighbours import Neighbours
+
+NEIGHBOURS = 10  # of each pattern (CLINC150, LogHub, digits: 7-15 alike)
+SHARPNESS = 12.0  # a neighbour counts exp(SHARPNESS (cosine - 1))
+STEPS = 50  # a walk that met no label by then met none
+
+
+def neighbour_weights(neighbours: Neighbours, base: int) -> sparse.csr_matrix:
+    """(Q, N) exp(SHARPNESS (cosine - 1)) of each query's neighbours among ``base`` = N patterns."""
+    queries, k = neighbours.index.shape
+    return sparse.csr_matrix(
+        (
+            np.exp(SHARPNESS * (neighbours.cosine.ravel() - 1.0)).astype(np.float32),
+            neighbours.index.ravel(),
+            np.arange(queries + 1) * k,
+        ),
+        shape=(queries, base),
+    )
+
+
+def pattern_graph(neighbours: Neighbours) -> sparse.csr_matrix:
+    """(N, N) symmetric weights: a pair is joined where either is a neighbour of the other."""
+    weights = neighbour_weights(neighbours, len(neighbours.index))
+    return weights.maximum(weights.T).tocsr()
+
+
+def walk(weights: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows of non-negative weights made to sum to 1; a row without any stays empty."""
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    return (sparse.diags_array(1.0 / np.maximum(total, 1e-30)) @ weights).tocsr().astype(np.float32)
+
+
+def absorbed(
+    steps: sparse.csr_matrix, labels: np.ndarray, n_labels: int, length: int = STEPS
+) -> np.ndarray:
+    """(N, Y) float32: probability that a walk from x first meets a pattern labelled y.
+
+    ``steps`` (N, N) transition probabilities of :func:`walk`; ``labels`` (N,), -1 for none: they
+    absorb.  Rows sum to at most 1; the rest met no label within ``length`` steps.
+    """
+    labels = as_labels(labels, steps.shape[0], n_labels)
+    own = np.flatnonzero(labels != NO_LABEL)
+    reached = np.zeros((steps.shape[0], n_labels), np.float32)
+    reached[own, labels[own]] = 1.0
+    free = np.flatnonzero(labels == NO_LABEL)
+    moves = steps[free]
+    for _ in range(length if len(own) else 0):
+        reached[free] = moves @ reached
+    return reached
+
+
+def hits(
+    steps: sparse.csr_matrix, labelled: np.ndarray, target: int, length: int = STEPS
+) -> np.ndarray:
+    """(N,) float32: probability that a walk from x meets ``target`` before any other label.
+
+    ``labelled`` (N,) bool.  What one new label at ``target`` changes: F'(x) = F(x) +
+    hits(x) (e_y - F(target)), exactly, because a walk that comes there now ends there.
+    """
+    reached = np.zeros(steps.shape[0], np.float32)
+    reached[target] = 1.0
+    free = ~labelled
+    free[target] = False
+    rows = np.flatnonzero(free)
+    moves = steps[rows]
+    for _ in range(length):
+        reached[rows] = moves @ reached
+    return reached
+
+
+def mass_shares(reached: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(Y,) factors that give each label the share of all mass it has of the labels.
+
+    Class mass normalisation (Zhu et al. 2003, section 4) with a count of one added: a label in a
+    dense region must not win everything that borders on it.
+    """
+    n_labels = reached.shape[1]
+    given = np.bincount(labels[labels != NO_LABEL], minlength=n_labels) + 1.0
+    return (given / given.sum()) / np.maximum(reached.mean(axis=0), 1e-12)
+
+
+def shares(reached: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(N, Y) label shares of what reached each row, rows sum to 1; 1 / Y where nothing did."""
+    weighted = reached * factors.astype(np.float32)
+    total = weighted.sum(axis=1, keepdims=True)
+    even = np.float32(1.0 / max(reached.shape[1], 1))
+    return np.where(total > 0, weighted / np.maximum(total, 1e-30), even)
