@@ -33,11 +33,11 @@ class Scale(NamedTuple):
 
 
 class NoveltyModel(NamedTuple):
-    """What ordinary is, from the N patterns that were trained on and the messages kept back."""
+    """What ordinary is, from N patterns, and the scores of messages kept back."""
 
     centre: np.ndarray  # (D,)
     base: np.ndarray  # (N, D) float32 unit vectors
-    messages: np.ndarray  # (N,) trained messages of each
+    messages: np.ndarray  # (N,) distinct messages of each
     own: np.ndarray  # (N,) float32 remoteness of each, one message of its own left out
     gate: float  # remoteness at which the side scores count half
     remoteness: Scale
@@ -59,6 +59,8 @@ def fit_novelty(
 ) -> NoveltyModel:
     """Learn and calibrate on P patterns.
 
+    Every pattern is a neighbour to others, and each is scored with one of its own messages left
+    out, as a new message finds all of these; only the density needs patterns it never saw.
     ``vectors`` (P, D); ``messages`` (P,) and of them ``held`` (P,) kept back (:func:`hold_out`);
     ``log_prob`` (P,) nats under a model that never saw patterns kept back whole; ``largest_logit``
     (P,) of a classifier trained on the labels, ``labels_per_class`` on average, where there are.
@@ -68,23 +70,23 @@ def fit_novelty(
     if any(np.shape(each) != (len(vectors),) for each in known.values()):
         found = ", ".join(f"{name} {each.shape}" for name, each in known.items())
         raise InputError(f"fit_novelty: found {len(vectors)} vectors, {found}; expected one each")
-    trained = np.flatnonzero(held < messages)
-    if not len(trained):
-        raise InputError("fit_novelty: every pattern is kept back; lower training.holdout")
-    centre = vectors[trained].mean(axis=0)
-    base = directions(vectors[trained], centre)
-    left = (messages - held)[trained]
-    own = _near(base, base, left, np.arange(len(base)))[0]
-    place = np.full(len(vectors), -1)
-    place[trained] = np.arange(len(trained))
+    if not messages.sum():
+        raise InputError("fit_novelty: found no messages, expected at least one pattern to learn")
+    centre = vectors.mean(axis=0)
+    base = directions(vectors, centre)
+    rows = np.arange(len(base))
     plain = Scale(0.0, 1.0)
     model = NoveltyModel(
-        centre, base, left, own, 1.0, plain, plain, None, 0.0, np.zeros(0), np.zeros(0), 0.0
+        centre,
+        base,
+        messages,
+        _near(base, base, messages, rows)[0],
+        *(1.0, plain, plain, None, 0.0, np.zeros(0), np.zeros(0), 0.0),
     )
-    unseen = place < 0
-    if unseen.sum() < FEW_UNSEEN:
-        unseen[:] = True
-    raw, local = _remoteness(model, vectors[unseen], place[unseen])
+    unseen = rows[held >= messages]
+    if len(unseen) < FEW_UNSEEN:
+        unseen = rows
+    raw, local = _remoteness(model, vectors[unseen], unseen)
     model = model._replace(
         gate=GATE * float(np.median(raw)) + 1e-9,
         remoteness=_scale(local),
@@ -97,7 +99,7 @@ def fit_novelty(
         )
     kept = np.flatnonzero(held)
     logits = None if largest_logit is None else largest_logit[kept]
-    scores = novelty_score(model, vectors[kept], log_prob[kept], logits)
+    scores = novelty_score(model, vectors[kept], log_prob[kept], logits, kept)
     order = np.argsort(scores, kind="stable")
     return model._replace(
         calibration=scores[order],
@@ -118,7 +120,7 @@ def novelty_score(
     d: mean distance (1 - cosine) to the k nearest messages, less LOCAL of what is usual among those
     neighbours (k-NN distance and local outlier factor, Breunig et al. 2000, half-way); g in [0, 1]:
     0 at a trained pattern, which is known whatever a smooth density says of it; each standardised
-    on patterns kept back.  ``own`` (Q,): row among the trained patterns that a stored pattern is,
+    on patterns kept back.  ``own`` (Q,): row among the N patterns that a stored pattern is,
     -1 for none; one of its messages is then left out, as if it had not come yet.
     """
     raw, local = _remoteness(model, vectors, own)

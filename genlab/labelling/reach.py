@@ -12,7 +12,7 @@ from genlab.labelling.neighbours import Neighbours, directions, nearest
 from genlab.labelling.responsibilities import Responsibilities, as_rows
 
 SHARPNESS = 12.0  # graph weights exp(12 (cosine - 1))
-EDGES = 10  # neighbours of a pattern in the graph
+EDGES = 15  # neighbours of a pattern in the graph
 BRIDGE = 0.5  # share of the walk's steps that go through a component
 STAY = 0.97  # the walk goes on with this probability: labels far away say less
 STEPS = 40
