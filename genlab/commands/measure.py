@@ -161,3 +161,44 @@ def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_
         yield from table(found["rows"], [*columns, "copies", "copy_distance", "cpu_seconds"])
 
     show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench novelty --data ../shared/data --seeds 5"))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
+)
+@click.option("--only", multiple=True, help="A case to run, e.g. loghub/kinds (default: all).")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per class.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def novelty(
+    desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, labels: str, as_json: bool
+) -> None:
+    """What is strange, what is seen but unnamed, and false alarms, beside the usual scores."""
+    from genlab.bench.novelty import novelty_bench
+
+    if not all(part.isdigit() and int(part) > 0 for part in labels.split(",")):
+        raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,5,10")
+    per_kind = tuple(map(int, labels.split(",")))
+    found = novelty_bench(
+        desk.settings, data, seeds, per_kind, only, lambda text: click.echo(text, err=True)
+    )
+
+    def readable() -> Iterator[str]:
+        yield f"strange against known; of a peer's variants the best; {seeds} seeds"
+        figures = ["auroc", "auroc_sd", "aupr", "fpr_95", "seconds", "memory_mb"]
+        yield from table(found["summary"], ["case", "labels", "method", *figures])
+        yield "false alarms at 1, 5 and 10 % asked for, and what is caught at 5 %"
+        ours = [row for row in found["summary"] if "alarms_5" in row]
+        alarms = ["alarms_1", "alarms_5", "alarms_10", "caught_5"]
+        yield from table(ours, ["case", "labels", *alarms])
+        yield "half of the kinds named: seen but unnamed against named, and the verdicts"
+        columns = ["case", "unnamed_auroc", "unnamed_auroc_sd", "evidence_auroc"]
+        for verdict in ("known", "unnamed", "between", "novel"):
+            columns += [f"{verdict}_precision", f"{verdict}_recall"]
+        yield from table(found["verdicts"], columns)
+
+    show(found, as_json, readable)
