@@ -51,7 +51,8 @@ def test_reports_tell_every_epoch(settings: TrainingSettings):
     last = reports[-1]
     assert set(last.terms) == set(TERMS)
     assert last.weights == WEIGHTS.model_dump()
-    weighted = sum(last.weights[f"{name}_weight"] * last.terms[name] for name in TERMS)
+    weighted = sum(last.weights[f"{name}_weight"] * (last.terms[name] or 0.0) for name in TERMS)
+    assert last.terms["neighbour"] is None  # no neighbours were given
     assert last.loss == pytest.approx(weighted, rel=1e-3)
     assert reports[0].terms["contrastive"] is None
     assert last.terms["reconstruction"] < reports[0].terms["reconstruction"]

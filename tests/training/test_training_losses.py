@@ -1,5 +1,7 @@
 """Each term against a naive second implementation; the whole against finite differences."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from genlab.training.losses import (
     classification,
     contrastive,
     kl_c,
+    neighbour,
     objective,
     reconstruction,
     sparsity,
@@ -147,3 +150,14 @@ def test_the_sum_is_weighted_by_name_and_absent_terms_stay_out():
     expected = 2 * terms["reconstruction"] + 3 * terms["kl"]
     expected = expected + 5 * terms["kl_c"] + 7 * terms["sparsity"]
     assert float(total.detach()) == pytest.approx(float(expected.detach()))
+
+
+def test_neighbour_is_minus_the_pointwise_mutual_information_of_a_pair():
+    """Enumerated: p(same) / p(one) p(other) summed over components."""
+    r = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]]).clamp(min=1e-9)
+    partners = torch.tensor([[0.6, 0.3, 0.1], [1.0, 0.0, 0.0]]).clamp(min=1e-9)
+    pi = torch.tensor([0.5, 0.3, 0.2])
+    found = neighbour(r.log(), partners.log(), pi.log())
+    expected = -math.log(0.7 * 0.6 / 0.5 + 0.2 * 0.3 / 0.3 + 0.1 * 0.1 / 0.2)
+    assert found[0].item() == pytest.approx(expected, rel=1e-5)
+    assert found[1] > 15  # nothing in common
