@@ -13,6 +13,7 @@ from genlab.labelling import from_stored, propagate
 from genlab.models.component_vae import ComponentVAEConfig, make_config
 from genlab.pipeline.assigned import Assigned, load_assigned
 from genlab.pipeline.components import put_components, shared_rows
+from genlab.pipeline.epochs import run_epochs
 from genlab.pipeline.jobs import Job
 from genlab.pipeline.metrics import before_and_after, label_metrics, version_metrics
 from genlab.pipeline.scored import (
@@ -27,9 +28,8 @@ from genlab.pipeline.versions import promote
 from genlab.projection import map_positions
 from genlab.store import Store
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
-from genlab.training.curriculum import continuation, load_curriculum
 from genlab.training.growth import Grown, grow
-from genlab.training.loop import EpochReport, TrainingState, new_state, train
+from genlab.training.loop import TrainingState, new_state
 
 SMALLEST = 2  # patterns a model can be trained on
 
@@ -75,9 +75,18 @@ def train_version(
         state = new_state(config, seen, settings.training.learning_rate, settings.training.seed)
     else:
         grown = _grow(state, settings, data, before, config.components)
-        job.progress(0, _said(grown), force=True)
     started = time.perf_counter()
-    reports = _run(store, settings, job, data, state, continued=parent is not None)
+    reports = run_epochs(
+        store,
+        settings,
+        job,
+        state,
+        data.vectors[~data.held_out],
+        data.labels[~data.held_out],
+        len(data.names),
+        continued=parent is not None,
+        note=_said(grown),
+    )
     seconds = time.perf_counter() - started
     job.raise_if_cancelled()
     job.progress(len(reports), "scoring every pattern", force=True)
@@ -101,6 +110,7 @@ def train_version(
         "training_seconds": round(seconds, 3),
         "opened_components": len(grown.opened),
         "opened_patterns": grown.patterns,
+        "split_components": len(grown.split),
     }
     if before is not None:
         mine, theirs = shared_rows(data.table["pattern_id"], before)
@@ -138,7 +148,7 @@ def train_version(
         },
         version=version,
     )
-    job.progress(len(reports), f"version {version}: {_said(grown)}{_compared(metrics)}", force=True)
+    job.progress(len(reports), f"version {version}{_said(grown)}{_compared(metrics)}", force=True)
     if active is None:
         promote(store, version, settings.labelling)  # with labels given while it trained
     return Trained(version, metrics, promoted=active is None)
@@ -208,85 +218,20 @@ def _grow(
 
 
 def _said(grown: Grown) -> str:
-    """For people."""
-    said = f"opened {len(grown.opened)} components for {grown.patterns} patterns"
-    return said + (f", {len(grown.split)} for crowded ones" if grown.split else "")
+    """For people; nothing when nothing opened."""
+    said = ""
+    if grown.opened:
+        said += f"; opened {len(grown.opened)} components for {grown.patterns} patterns"
+    if grown.split:
+        said += f"; {len(grown.split)} new beside {len(set(grown.split.values()))} crowded ones"
+    return said
 
 
 def _compared(metrics: dict[str, Any]) -> str:
-    if "label_accuracy_before" not in metrics or "label_accuracy_after" not in metrics:
+    if "label_accuracy_before" not in metrics:
         return ""
-    return (
-        f"; accuracy on labelled patterns {metrics['label_accuracy_before']:.3f} before, "
-        f"{metrics['label_accuracy_after']:.3f} after"
-    )
-
-
-def _run(
-    store: Store,
-    settings: Settings,
-    job: Job,
-    data: _Data,
-    state: TrainingState,
-    continued: bool,
-) -> list[EpochReport]:
-    seen = ~data.held_out
-    labels = data.labels[seen]
-    epochs = settings.training.epochs
-    if epochs and continued:
-        curriculum = continuation(epochs)
-    else:
-        curriculum = load_curriculum(settings.training.curriculum)
-        if epochs:
-            curriculum = curriculum.within(epochs)
-    planned = sum(phase.epochs for phase in curriculum.phases(bool((labels >= 0).any())))
-    first = state.epoch
-    reports: list[EpochReport] = []
-    job.progress(0, f"epoch {first + 1}", total=planned, force=True)
-    for report in train(
-        state,
-        data.vectors[seen],
-        labels,
-        curriculum,
-        settings.weights,
-        settings.training,
-        settings.labelling.alpha0 / max(len(data.names), 1),  # per cell, as in use
-        job.should_stop,
-    ):
-        reports.append(report)
-        _store_epoch(store, job.job_id, report)
-        job.progress(
-            len(reports), f"epoch {report.epoch} ({report.phase})", total=planned, force=True
-        )
-    return reports
-
-
-def _store_epoch(store: Store, job_id: str, report: EpochReport) -> None:
-    row = {
-        "job_id": job_id,
-        "epoch": report.epoch,
-        "phase": report.phase,
-        "total": report.loss,
-        **report.terms,
-        **report.weights,
-        "active_components": report.active_components,
-        "seconds": report.seconds,
-    }
-    schema = pa.schema(
-        [
-            (
-                name,
-                {"epoch": pa.int32(), "active_components": pa.int32()}.get(
-                    name, pa.string() if name in ("job_id", "phase") else pa.float64()
-                ),
-            )
-            for name in row
-        ]
-    )
-    store.write(
-        "model_versions.add_epoch",
-        inputs={"in_epochs": pa.Table.from_pylist([row], schema=schema)},
-    )
+    was, now = metrics["label_accuracy_before"], metrics["label_accuracy_after"]
+    return f"; accuracy on labelled patterns {was:.3f} before, {now:.3f} after"
 
 
 def _positions(

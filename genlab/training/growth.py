@@ -23,6 +23,8 @@ from genlab.training.placement import Clusters, describe_clusters, group_means, 
 PER_COMPONENT = 7  # patterns to a component, as choose_components has it
 MOST_COMPONENTS = 1024  # a model does not grow beyond
 DENSE = 0.9  # patterns have settled when they lie as close as this share of the others do
+GATE_STEPS = 50  # of L-BFGS
+IGNORED = -100
 UNUSED = 0.01  # a spare component has less than this of every pattern's responsibilities
 
 
@@ -77,6 +79,7 @@ def grow(state: TrainingState, data: np.ndarray, novel: np.ndarray, wanted: int)
     components = [*spare, *range(k, k + total)][:total]
     enlarge(state, max(k, components[-1] + 1))
     open_components(state, components, x, cluster)
+    fit_gate(state.model, components, x, cluster)
     return Grown(
         components[:opened], patterns, dict(zip(components[opened:], sources, strict=True))
     )
@@ -170,6 +173,42 @@ def open_components(
                 if moment.shape == parameter.shape:
                     typical = moment[rest].mean(0) if key == "exp_avg_sq" else 0.0
                     moment[index] = typical
+
+
+def fit_gate(model: ComponentVAE, components: list[int], x: Tensor, cluster: Tensor) -> None:
+    """Make ``components`` own their clusters and nothing else, by their gates alone.
+
+    x (N, D) raw; cluster (N,): which of them, -1 for the others.  A logistic regression of the new
+    ones against all the others together, with everything else as an offset: the encoder has never
+    seen the new kind and may see it where an old one is.  Patterns of no cluster that prefer a new
+    component as it is may well be of its kind: they do not count.
+    """
+    index = torch.as_tensor(components)
+    with torch.no_grad():
+        log_r = torch.cat([model.posterior(part, 1).log_responsibilities for part in x.split(8192)])
+        rest = torch.ones(log_r.shape[1], dtype=torch.bool)
+        rest[index] = False
+        offset = torch.cat([log_r[:, rest].logsumexp(1, keepdim=True), log_r[:, index]], 1)
+        inputs = model.standardise(x)
+        target = torch.where((cluster < 0) & (offset.argmax(1) > 0), IGNORED, cluster + 1)
+    change = torch.zeros(len(index), x.shape[1] + 1, requires_grad=True)
+    solver = torch.optim.LBFGS([change], max_iter=GATE_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        gate = torch.nn.functional.linear(inputs, change[:, :-1], change[:, -1])
+        logits = offset + torch.nn.functional.pad(gate, (1, 0))
+        total = torch.nn.functional.cross_entropy(
+            logits, target, ignore_index=IGNORED, reduction="sum"
+        )
+        total = total + 0.5 * change[:, :-1].square().sum()
+        total.backward()
+        return total
+
+    solver.step(loss)
+    with torch.no_grad():
+        model.gate.weight[index] += change[:, :-1]
+        model.gate.bias[index] += change[:, -1]
 
 
 @torch.no_grad()
