@@ -4,10 +4,10 @@ All see every pattern of the pool (ours keeps some back) and, where they need th
 """
 
 import time
-import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +46,7 @@ class Peer(NamedTuple):
     known: np.ndarray  # (T,) of the test
     strange: np.ndarray  # (M,)
     seconds: float  # learning and scoring
-    memory_mb: float  # most allocated at once
+    memory_mb: float  # peak above what was there before
 
 
 def without_labels(known: Known, test: np.ndarray, strange: np.ndarray) -> Iterator[Peer]:
@@ -94,14 +94,30 @@ def fit_head(vectors: np.ndarray, labels: np.ndarray, strength: float) -> Scorer
 
 def timed(name: str, learn: Callable[[], Scorer], test: np.ndarray, strange: np.ndarray) -> Peer:
     """The scores of one variant, what they took, learning and scoring."""
-    tracemalloc.start()
+    before = _restart_peak()
     started = time.perf_counter()
     scorer = learn()
     known, odd = scorer(test), scorer(strange)
     seconds = time.perf_counter() - started
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return Peer(name, known, odd, seconds, peak / 1e6)
+    return Peer(name, known, odd, seconds, _memory("VmHWM") - before)
+
+
+def _restart_peak() -> float:
+    """Resident MB now, from which the peak is counted anew; NaN where the system cannot tell."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return float("nan")
+    return _memory("VmRSS")
+
+
+def _memory(field: str) -> float:
+    """MB of this process: VmRSS now, VmHWM at its peak; NaN where the system cannot tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return float("nan")
+    return float(next(line.split()[1] for line in lines if line.startswith(field))) / 1024
 
 
 def _neighbours(base: np.ndarray, k: int) -> Scorer:

@@ -119,9 +119,9 @@ def novelty_score(
 
     d: mean distance (1 - cosine) to the k nearest messages, less LOCAL of what is usual among those
     neighbours (k-NN distance and local outlier factor, Breunig et al. 2000, half-way); g in [0, 1]:
-    0 at a trained pattern, which is known whatever a smooth density says of it; each standardised
-    on patterns kept back.  ``own`` (Q,): row among the N patterns that a stored pattern is,
-    -1 for none; one of its messages is then left out, as if it had not come yet.
+    0 where the nearest messages have this very pattern, known whatever a smooth density says of it;
+    each standardised on patterns kept back.  ``own`` (Q,): row among the N patterns that a stored
+    pattern is, -1 for none; one of its messages is then left out, as if it had not come yet.
     """
     raw, local = _remoteness(model, vectors, own)
     gate = raw / (raw + model.gate)
