@@ -202,3 +202,26 @@ def novelty(
         yield from table(found["verdicts"], columns)
 
     show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench growth --data ../shared/data --seeds 5"))
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds clinc150/ (default: digits and the fleet alone).",
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def growth(desk: Desk, data: Path | None, seeds: int, as_json: bool) -> None:
+    """New kinds arrive in ten runs: do they find room, and do the old ones stay?"""
+    from genlab.bench.growth import growth_bench
+
+    names = ["digits", "fleet", *(["clinc150"] if data else [])]
+    found = growth_bench(desk.settings, names, data, seeds, lambda text: click.echo(text, err=True))
+
+    def readable() -> Iterator[str]:
+        yield f"before, after ten runs, and trained anew on everything; {seeds} seeds"
+        yield from table(found["rows"], list(found["rows"][0]))
+
+    show(found, as_json, readable)
