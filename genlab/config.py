@@ -38,7 +38,7 @@ class EncoderSettings(_Section):
 
 
 class ModelSettings(_Section):
-    components: Literal["auto"] | int
+    components: Literal["auto", "kmeans"] | int
     latent_dim: int = Field(ge=2, le=512)
     hidden: int = Field(ge=4)
     layers: int = Field(ge=0, le=8)
@@ -51,9 +51,9 @@ class ModelSettings(_Section):
 
     @field_validator("components")
     @classmethod
-    def _positive(cls, value: Literal["auto"] | int) -> Literal["auto"] | int:
+    def _positive(cls, value: Literal["auto", "kmeans"] | int) -> Literal["auto", "kmeans"] | int:
         if isinstance(value, int) and value < 1:
-            raise ValueError("expected 'auto' or a whole number from 1 on")
+            raise ValueError("expected 'auto', 'kmeans' or a whole number from 1 on")
         return value
 
 

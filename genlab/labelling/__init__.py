@@ -5,13 +5,11 @@ from genlab.labelling.calibration import (
     Bins,
     CrossFitted,
     accept_threshold,
-    cross_fit,
     ece,
-    fit_temperature,
     reliability,
-    temper,
 )
 from genlab.labelling.conformal import conformal_p, flag_threshold, hold_out, new_kind_share
+from genlab.labelling.ground import Ground, Queries, lay_ground, queries, some, themselves
 from genlab.labelling.label_store import NO_LABEL, label_counts, tau
 from genlab.labelling.novelty import NoveltyModel, fit_novelty, novelty_p, novelty_score, verdicts
 from genlab.labelling.propagation import (
@@ -23,6 +21,7 @@ from genlab.labelling.propagation import (
     label_probabilities,
     propagate,
     s_ood,
+    update_labels,
 )
 from genlab.labelling.reach import Reach, fit_reach, reach_p
 from genlab.labelling.responsibilities import Responsibilities, from_stored, top
@@ -33,37 +32,41 @@ __all__ = [
     "Acceptance",
     "Bins",
     "CrossFitted",
+    "Ground",
     "LabelModel",
     "NoveltyModel",
     "Propagation",
+    "Queries",
     "Reach",
     "Responsibilities",
     "Suggestion",
     "accept_threshold",
     "apply_labels",
     "conformal_p",
-    "cross_fit",
     "ece",
     "evidence",
     "fit_labels",
     "fit_novelty",
     "fit_reach",
-    "fit_temperature",
     "flag_threshold",
     "from_stored",
     "hold_out",
     "label_counts",
     "label_probabilities",
+    "lay_ground",
     "new_kind_share",
     "novelty_p",
     "novelty_score",
     "propagate",
+    "queries",
     "reach_p",
     "reliability",
     "s_ood",
+    "some",
     "suggest",
     "tau",
-    "temper",
+    "themselves",
     "top",
+    "update_labels",
     "verdicts",
 ]

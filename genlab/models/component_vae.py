@@ -43,6 +43,7 @@ class ComponentVAEConfig(BaseModel):
     log_sigma_min: float = -6.0
     log_sigma_max: float = 2.0
     vamp_pull: float = Field(default=0.0, ge=0)
+    learn_components: bool = True  # False: q(c|x) stays the soft k-means it was placed as
 
 
 class Posterior(NamedTuple):
@@ -63,7 +64,9 @@ def choose_components(n_patterns: int) -> int:
 def make_config(settings: ModelSettings, input_dim: int, n_patterns: int) -> ComponentVAEConfig:
     """The model for (n_patterns, input_dim) data under the settings of section [model]."""
     fields = settings.model_dump()
-    if fields["components"] == "auto":
+    if fields["components"] == "kmeans":  # the latent must not speak of c then
+        fields |= {"prior": "standard_normal", "learn_components": False}
+    if not isinstance(fields["components"], int):
         fields["components"] = choose_components(n_patterns)
     return ComponentVAEConfig(input_dim=input_dim, **fields)
 
@@ -89,6 +92,9 @@ class ComponentVAE(nn.Module):
         self.gate = nn.Linear(d, k)
         nn.init.zeros_(self.gate.weight)
         nn.init.zeros_(self.gate.bias)
+        if not config.learn_components:
+            for fixed in (self.prior.logits, self.component_offset, *self.gate.parameters()):
+                fixed.requires_grad_(False)
 
     @property
     def placed(self) -> bool:
