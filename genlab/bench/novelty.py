@@ -25,13 +25,18 @@ from genlab.config import Settings
 from genlab.labelling import (
     NO_LABEL,
     NoveltyModel,
-    apply_labels,
-    fit_labels,
+    cross_fit,
+    evidence,
     fit_novelty,
     fit_reach,
+    fit_temperature,
+    label_counts,
+    label_probabilities,
     novelty_p,
     novelty_score,
     reach_p,
+    tau,
+    temper,
     verdicts,
 )
 from genlab.labelling.neighbours import directions
@@ -111,7 +116,7 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     """With half of the kinds named: AUROC of "seen but unnamed", precision and recall of verdicts.
 
     What should be said: known for a test message of a named kind whose predicted label is right,
-    between where it is wrong, unnamed for one of an unnamed kind, novel for what was held out.
+    between where it is wrong (by tau alone), unnamed for one of an unnamed kind, novel for what was held out.
     """
     rng = np.random.default_rng(seed)
     data, names = case.data, case.parts.names
@@ -131,13 +136,16 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     items = np.concatenate([data.vectors[case.test], case.strange[some]])
     log_prob = np.concatenate([seen.test.log_prob, seen.strange.log_prob[some]])
     p = novelty_p(model, novelty_score(model, items, log_prob), 1 - rng.random(len(items)))
-    spread = fit_labels(pool, labels, len(names), settings.labelling)
     r = np.concatenate([seen.test.responsibilities, seen.strange.responsibilities[some]])
-    believed = apply_labels(r, spread, settings.labelling, p)
+    counts = label_counts(pool, labels, len(names))
+    cell = settings.labelling.alpha0 / len(names)
+    without = cross_fit(pool, labels, counts, cell)
+    temperature = fit_temperature(without.probabilities, without.labels)
+    believed = temper(label_probabilities(r, tau(counts, cell)), temperature)
     rules = settings.labelling.model_copy(update={"min_evidence": UNNAMED_RATE})
-    found = verdicts(p, reach_p(reached, reach(reached, items)), believed.confidence, rules)
+    found = verdicts(p, reach_p(reached, reach(reached, items)), believed.max(axis=1), rules)
     is_named = np.isin(kind, named)
-    right = believed.label[: len(kind)] == kind
+    right = believed[: len(kind)].argmax(axis=1) == kind
     should = np.concatenate(
         [
             np.select([~is_named, right], ["unnamed", "known"], "between"),
@@ -146,7 +154,9 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     )
     result: dict[str, Any] = {
         "unnamed_auroc": float(roc_auc_score(is_named, far)),
-        "evidence_auroc": float(roc_auc_score(is_named, believed.evidence[: len(kind)])),
+        "evidence_auroc": float(
+            roc_auc_score(is_named, evidence(seen.test.responsibilities, counts))
+        ),
     }
     for name in VERDICTS:
         both = ((found == name) & (should == name)).sum()
