@@ -25,18 +25,15 @@ from genlab.config import Settings
 from genlab.labelling import (
     NO_LABEL,
     NoveltyModel,
-    cross_fit,
     evidence,
     fit_novelty,
     fit_reach,
-    fit_temperature,
     label_counts,
     label_probabilities,
     novelty_p,
     novelty_score,
     reach_p,
     tau,
-    temper,
     verdicts,
 )
 from genlab.labelling.neighbours import directions
@@ -116,7 +113,8 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     """With half of the kinds named: AUROC of "seen but unnamed", precision and recall of verdicts.
 
     What should be said: known for a test message of a named kind whose predicted label is right,
-    between where it is wrong (by tau alone), unnamed for one of an unnamed kind, novel for what was held out.
+    between where it is wrong (by tau alone), unnamed for an unnamed kind, novel for what was held
+    out.
     """
     rng = np.random.default_rng(seed)
     data, names = case.data, case.parts.names
@@ -139,9 +137,7 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     r = np.concatenate([seen.test.responsibilities, seen.strange.responsibilities[some]])
     counts = label_counts(pool, labels, len(names))
     cell = settings.labelling.alpha0 / len(names)
-    without = cross_fit(pool, labels, counts, cell)
-    temperature = fit_temperature(without.probabilities, without.labels)
-    believed = temper(label_probabilities(r, tau(counts, cell)), temperature)
+    believed = label_probabilities(r, tau(counts, cell))
     rules = settings.labelling.model_copy(update={"min_evidence": UNNAMED_RATE})
     found = verdicts(p, reach_p(reached, reach(reached, items)), believed.max(axis=1), rules)
     is_named = np.isin(kind, named)
@@ -152,11 +148,10 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
             np.full(len(some), "novel"),
         ]
     )
+    plain = evidence(seen.test.responsibilities, counts)
     result: dict[str, Any] = {
         "unnamed_auroc": float(roc_auc_score(is_named, far)),
-        "evidence_auroc": float(
-            roc_auc_score(is_named, evidence(seen.test.responsibilities, counts))
-        ),
+        "evidence_auroc": float(roc_auc_score(is_named, plain)),
     }
     for name in VERDICTS:
         both = ((found == name) & (should == name)).sum()
