@@ -3,45 +3,7 @@ import pytest
 from scipy import stats
 
 from genlab.errors import InputError
-from genlab.labelling import (
-    accept_threshold,
-    cross_fit,
-    ece,
-    fit_temperature,
-    label_counts,
-    label_probabilities,
-    reliability,
-    tau,
-    temper,
-    top,
-)
-from genlab.labelling.calibration import DEFAULT_TEMPERATURE
-from genlab.labelling.responsibilities import from_stored
-
-
-@pytest.mark.parametrize("stored", [False, True])
-def test_cross_fit_equals_refitting_without_each_pattern(stored):
-    random = np.random.default_rng(1)
-    rows = random.dirichlet(np.full(6, 0.5), 40)
-    labels = np.where(random.random(40) < 0.6, random.integers(0, 3, 40), -1)
-    weights = random.uniform(0.5, 2, 40)
-    used_rows = from_stored(*top(rows, 3), 6) if stored else rows
-    counts = label_counts(used_rows, labels, 3, weights)
-    found = cross_fit(used_rows, labels, counts, 0.05, weights, min_labels=1)
-    assert list(found.rows) == list(np.flatnonzero(labels >= 0))
-    for k, i in enumerate(found.rows):
-        without = labels.copy()
-        without[i] = -1
-        table = tau(label_counts(used_rows, without, 3, weights), 0.05)
-        expected = label_probabilities(used_rows, table)[i]
-        np.testing.assert_allclose(found.probabilities[k], expected, atol=1e-6)
-
-
-def test_cross_fit_leaves_out_rare_labels():
-    labels = np.array([0, 0, 0, 1, 1, -1])
-    rows = np.full((6, 2), 0.5)
-    found = cross_fit(rows, labels, label_counts(rows, labels, 2), 0.1)
-    assert list(found.rows) == [0, 1, 2]
+from genlab.labelling import accept_threshold, ece, reliability
 
 
 def draw(random, n, classes, sharpness):
@@ -49,25 +11,6 @@ def draw(random, n, classes, sharpness):
     logits = random.normal(size=(n, classes)) * sharpness
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return p, (p.cumsum(axis=1) > random.random((n, 1))).argmax(axis=1)
-
-
-@pytest.mark.parametrize("wrong", [0.4, 1.0, 2.5])
-def test_temperature_undoes_a_known_distortion(wrong):
-    p, labels = draw(np.random.default_rng(2), 6000, 5, 2.0)
-    distorted = temper(p, wrong)
-    found = fit_temperature(distorted, labels)
-    assert found == pytest.approx(1 / wrong, rel=0.06)
-    np.testing.assert_allclose(temper(distorted, 1 / wrong), p, atol=1e-4)
-    fixed = temper(distorted, found)
-    right = fixed.argmax(axis=1) == labels
-    assert ece(reliability(fixed.max(axis=1), right)) < 0.025
-
-
-def test_few_labels_move_the_temperature_little():
-    assert fit_temperature(np.empty((0, 4)), np.empty(0, int)) == DEFAULT_TEMPERATURE
-    three_wrong = np.tile([0.98, 0.02], (3, 1))
-    found = fit_temperature(three_wrong, np.ones(3, int))
-    assert DEFAULT_TEMPERATURE < found < 4 * DEFAULT_TEMPERATURE
 
 
 def test_reliability_and_ece_by_hand():
