@@ -1,6 +1,6 @@
 """Oracles: the linear system of absorption, every path written out, and hand-made graphs."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_short_walk_is_the_sum_over_its_paths():
     for length in (1, 2, 3):
         for path in product(range(5), repeat=length + 1):
             if all(labels[i] < 0 for i in path[:-1]) and labels[path[-1]] >= 0:
-                chance = np.prod([p[a, b] for a, b in zip(path, path[1:], strict=False)])
+                chance = np.prod([p[a, b] for a, b in pairwise(path)])
                 expected[path[0], labels[path[-1]]] += chance
     found = absorbed(steps, labels, 2, 3)
     np.testing.assert_allclose(found, expected, atol=1e-6)
