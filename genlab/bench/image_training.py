@@ -1,7 +1,7 @@
 """Few labels on many images: distorted copies, labels spread over neighbours, training in turns.
 
-The labels are spread over a graph of neighbours in the latent space; what they surely reach trains
-the model; the better latents make a better graph (Iscen et al. 2019, label propagation for deep
+The labels walk over the graph of neighbours in the latent space; what they surely reach trains the
+model; the better latents make a better graph (Iscen et al. 2019, label propagation for deep
 semi-supervised learning).
 """
 
@@ -14,6 +14,7 @@ from scipy import sparse
 from torch import Tensor
 
 from genlab.config import Settings
+from genlab.labelling.graph import NEIGHBOURS, absorbed, mass_shares, pattern_graph, shares, walk
 from genlab.labelling.label_store import NO_LABEL
 from genlab.labelling.label_store import tau as tau_of
 from genlab.labelling.neighbours import directions, nearest
@@ -24,10 +25,10 @@ from genlab.training.loop import TrainingState, new_state, train
 
 COMPONENTS = 200
 COPIES = 2  # distorted copies of each image
+FULL, LONGER = 10_000, 3  # images the curriculum is made for; fewer: up to so many times its epochs
 ROUNDS = 4  # of spreading labels and training on them
 SURE = 0.5  # a spread label trains the model from this share of its row on
 SHIFT, ANGLE, SCALE, SHEAR = 1.5, 0.15, 0.1, 0.15  # at most: pixels of 28, radians, shares
-NEIGHBOURS, SHARPNESS, STEPS = 10, 12.0, 100  # of the graph, of its weights, of the spreading
 
 
 class Learner(NamedTuple):
@@ -87,7 +88,7 @@ def finish(learner: Learner, labels: np.ndarray | None, settings: Settings) -> L
         _run(own, Curriculum(phase=(prior,)), None, settings)
         return own
     for number in range(ROUNDS):
-        believed = spread(graph(latents(own.state, own.images)), labels)
+        believed = spread(neighbour_walk(latents(own.state, own.images)), labels)
         taken = np.where(believed.max(1) > SURE, believed.argmax(1), NO_LABEL)
         taken = np.where(labels == NO_LABEL, taken, labels)
         phase = refining if number else prior
@@ -98,12 +99,13 @@ def finish(learner: Learner, labels: np.ndarray | None, settings: Settings) -> L
 def _run(
     learner: Learner, curriculum: Curriculum, labels: np.ndarray | None, settings: Settings
 ) -> None:
+    times = min(LONGER, max(1, round(FULL / len(learner.images))))
     list(
         train(
             learner.state,
             learner.more,
             labels,
-            curriculum,
+            curriculum.within(times * sum(phase.epochs for phase in curriculum.phase)),
             settings.weights,
             settings.training,
             settings.labelling.alpha0,
@@ -119,31 +121,16 @@ def latents(state: TrainingState, images: np.ndarray) -> np.ndarray:
     return torch.cat([model.encoder(model.standardise(part)).mean for part in parts]).numpy()
 
 
-def graph(vectors: np.ndarray) -> sparse.csr_matrix:
-    """(N, N) steps of a random walk between nearest neighbours; rows sum to 1."""
+def neighbour_walk(vectors: np.ndarray) -> sparse.csr_matrix:
+    """(N, N) steps of a random walk between the nearest of (N, F)."""
     unit = directions(vectors, vectors.mean(0))
-    near = nearest(unit, unit, NEIGHBOURS, np.arange(len(unit)))
-    n, k = near.index.shape
-    weights = np.exp(SHARPNESS * (near.cosine.ravel() - 1))
-    links = sparse.csr_matrix((weights, near.index.ravel(), np.arange(0, n * k + 1, k)), (n, n))
-    links = links.maximum(links.T)
-    total = np.asarray(links.sum(1)).ravel()
-    return sparse.csr_matrix(sparse.diags(1 / np.maximum(total, 1e-12)) @ links)
+    return walk(pattern_graph(nearest(unit, unit, NEIGHBOURS, np.arange(len(unit)))))
 
 
-def spread(walk: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
-    """(N, Y), rows sum to 1: label propagation with the labelled rows held (Zhu et al. 2003) and
-    the mass of each label made equal."""
-    known, classes = labels != NO_LABEL, int(labels.max()) + 1
-    given = np.eye(classes)[labels[known]]
-    belief = np.full((len(labels), classes), 1e-9)
-    belief[known] = given
-    for _ in range(STEPS):
-        belief = walk @ belief
-        belief[known] = given
-    belief /= belief.sum(0)
-    rows: np.ndarray = belief / belief.sum(1, keepdims=True)
-    return rows
+def spread(steps: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
+    """(N, Y), rows sum to 1: which label a walk from each row meets first."""
+    reached = absorbed(steps, labels, int(labels.max()) + 1)
+    return shares(reached, mass_shares(reached, labels))
 
 
 def tau_accuracy(

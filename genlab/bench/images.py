@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.special import xlogy
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -21,8 +22,8 @@ from genlab.bench.image_training import (
     Learner,
     begin,
     finish,
-    graph,
     latents,
+    neighbour_walk,
     spread,
     tau_accuracy,
 )
@@ -136,7 +137,7 @@ def few_labels(
     """The component VAE with these labels."""
     started = time.process_time()
     state = finish(learner, labels, settings).state
-    belief = spread(graph(latents(state, parts.pool)), labels)
+    belief = spread(neighbour_walk(latents(state, parts.pool)), labels)
     seconds = time.process_time() - started
     known = score(state.model, parts.pool, SAMPLES, TOP).responsibilities
     test = score(state.model, parts.test, SAMPLES, TOP)
@@ -172,7 +173,7 @@ class Space(NamedTuple):
 
 def clustered(name: str, pool: np.ndarray, test: np.ndarray) -> Space:
     """The space in which the pool is (N, F) and the test (M, F)."""
-    return Space(name, *soft_kmeans(pool, test, COMPONENTS), graph(pool))
+    return Space(name, *soft_kmeans(pool, test, COMPONENTS), neighbour_walk(pool))
 
 
 def peers(parts: Parts, spaces: list[Space], labels: np.ndarray) -> dict[str, float]:
@@ -180,7 +181,7 @@ def peers(parts: Parts, spaces: list[Space], labels: np.ndarray) -> dict[str, fl
     known, y = labels != NO_LABEL, labels[labels != NO_LABEL]
     x, test, truth = parts.pool, parts.test, parts.truth
     unit, base = (directions(v, x.mean(0)) for v in (test, x))
-    votes = spread(spaces[0].walk, labels)[nearest(unit, base, 10).index].mean(1)
+    votes = spread(spaces[0].walk, labels)[nearest(unit, base, 10).rows].mean(1)
     found = {PEERS[2]: float((votes.argmax(1) == truth).mean())}
     for space in spaces:
         belief = spread(space.walk, labels)
@@ -235,20 +236,31 @@ def novelties(
     held = np.random.default_rng(0).random(len(pool)) < settings.training.holdout
     seen = pool[~held]
     model = finish(begin(seen, shape, settings, HELD_COMPONENTS, 0), None, settings).state.model
-    density = score(model, pool, SAMPLES, TOP).log_prob
+    ordinary = -deviance(pool, score(model, pool, SAMPLES, TOP).log_prob)
     log_p = score(model, test, SAMPLES, TOP).log_prob
-    combined = fit_novelty(pool, np.ones(len(pool), int), held.astype(int), density)
+    combined = fit_novelty(pool, np.ones(len(pool), int), held.astype(int), ordinary)
     unit, base = (directions(v, seen.mean(0)) for v in (test, seen))
     distance = 1 - nearest(unit, base, 5).cosine
     outlier = LocalOutlierFactor(novelty=True).fit(seen)
     scores = {
-        "combined": novelty_score(combined, test, log_p),
+        "combined": novelty_score(combined, test, -deviance(test, log_p)),
         "-log p(x)": -log_p,
+        "deviance": deviance(test, log_p),
         "1-NN": distance[:, 0],
         "5-NN": distance.mean(1),
         "LOF": -outlier.score_samples(test),
     }
     return {name: _auroc(s[~strange], s[strange]) for name, s in scores.items()}
+
+
+def deviance(images: np.ndarray, log_prob: np.ndarray) -> np.ndarray:
+    """(N,) log p of pixels that predict themselves, less log p(x): at least 0, in nats.
+
+    A grey pixel costs a Bernoulli its own entropy however well it is predicted; what is left is the
+    model's share (the deviance of a binomial GLM, McCullagh & Nelder 1989).
+    """
+    perfect = (xlogy(images, images) + xlogy(1 - images, 1 - images)).sum(1)
+    return np.asarray(perfect - log_prob)
 
 
 def _given(labels: np.ndarray, classes: int) -> np.ndarray:
