@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dashboard.state import View
-from genlab.labelling import NO_LABEL, temper
+from genlab.labelling import NO_LABEL
 from genlab.records import VERDICTS
 
 KEYS = "123456789" + "abcdefghilmopqrstvwxyz"
@@ -37,8 +37,8 @@ def summarise(view: View, pattern_ids: Sequence[str]) -> Selected:
     shares = np.zeros(len(names))
     reached = spread.label[rows] != NO_LABEL
     if len(names) and reached.any():
-        tempered = temper(spread.probabilities[rows[reached]], spread.model.temperature)
-        shares = np.average(tempered, axis=0, weights=np.maximum(counts[reached], 1))
+        believed = spread.probabilities[rows[reached]]
+        shares = np.average(believed, axis=0, weights=np.maximum(counts[reached], 1))
     best = int(shares.argmax()) if shares.any() else NO_LABEL
     verdict = spread.verdict[rows]
     given = view.labels.given[rows]

@@ -12,8 +12,6 @@ from genlab.labelling import (
     Acceptance,
     Propagation,
     accept_threshold,
-    cross_fit,
-    temper,
 )
 from genlab.pipeline.assigned import spread
 
@@ -75,18 +73,12 @@ def check(view: View, settings: LabellingSettings) -> Checked:
     alone = view.spread
     if (given != labels.given).any():
         alone = spread(view.assigned, labels._replace(given=given), settings)
-    fitted = cross_fit(
-        view.assigned.responsibilities,
-        given,
-        alone.model.counts,
-        settings.alpha0 / max(len(labels.names), 1),
-    )
+    fitted = alone.model.cross_fitted
     kinds = len(np.unique(fitted.labels))
     if kinds < 2:
         return Checked(alone, np.zeros(0), np.zeros(0, bool), kinds)
-    tempered = temper(fitted.probabilities, alone.model.temperature)
-    correct = tempered.argmax(axis=1) == fitted.labels
-    return Checked(alone, tempered.max(axis=1).clip(0, 1), correct, kinds)
+    correct = fitted.probabilities.argmax(axis=1) == fitted.labels
+    return Checked(alone, fitted.probabilities.max(axis=1).clip(0, 1), correct, kinds)
 
 
 def offer(view: View, checked: Checked, precision: float) -> Offer:

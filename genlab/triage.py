@@ -21,12 +21,16 @@ from genlab.errors import CheckpointError, InputError, NotReady
 from genlab.ingest import load_masker
 from genlab.labelling import (
     NO_LABEL,
+    Ground,
     LabelModel,
     Propagation,
     apply_labels,
     conformal_p,
     fit_labels,
+    lay_ground,
+    queries,
 )
+from genlab.labelling.neighbours import Neighbours, among
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
@@ -37,6 +41,7 @@ from genlab.training.loop import TrainingState, new_state, train
 Inputs: TypeAlias = Sequence[str] | np.ndarray  # N texts, or embeddings (N, D)
 Labels: TypeAlias = Sequence[Any] | np.ndarray  # (N,), None or NaN where there is none
 
+PARTNERS = 5  # nearest rows that each may share a component with
 _KIND = "genlab Triage 1"
 _MODEL, _DATA, _FACTS = "model", "data.safetensors", "triage.json"  # the files of a saved one
 
@@ -44,17 +49,17 @@ _MODEL, _DATA, _FACTS = "model", "data.safetensors", "triage.json"  # the files 
 class Triage:
     """Few labels, many correct ones, and an honest "how sure".
 
-    ``components``: K, or "auto"; ``latent_dim``: L; ``prior``: standard_normal, mixture or vamp;
-    ``curriculum``: a name in config/curricula or a path; ``encoder``: "default" or any
-    sentence-transformers name (used for texts only).  The defaults are those of
-    config/default.toml.
+    ``components``: K, "auto", or "kmeans" for plain soft k-means of as many; ``latent_dim``: L;
+    ``prior``: standard_normal, mixture or vamp; ``curriculum``: a name in config/curricula or a
+    path; ``encoder``: "default" or any sentence-transformers name (used for texts only).  The
+    defaults are those of config/default.toml.
 
     Fitted attributes: ``classes_`` (labels, sorted), ``model_`` (the component VAE).
     """
 
     def __init__(
         self,
-        components: Literal["auto"] | int = "auto",
+        components: Literal["auto", "kmeans"] | int = "auto",
         latent_dim: int | None = None,
         prior: str | None = None,
         curriculum: str | None = None,
@@ -84,7 +89,8 @@ class Triage:
         self._data: np.ndarray = np.zeros((0, 0), np.float32)  # (N, D) everything seen
         self._given: list[Any] = []  # (N,) its labels, None for none
         self._held_out: np.ndarray = np.zeros(0, bool)  # (N,) kept out of training
-        self._responsibilities: np.ndarray = np.zeros((0, 0))  # (N, K)
+        self._near: Neighbours | None = None  # of the rows, once there are any
+        self._ground: Ground | None = None  # what labels travel over
         self._calibration: np.ndarray = np.zeros(0)  # (M,) log p(x) of rows kept out
         self.classes_: np.ndarray = np.array([], dtype=object)
 
@@ -141,12 +147,13 @@ class Triage:
         first = {key: i for i, key in reversed(list(enumerate(map(_digest, vectors))))}
         new = sorted(first[key] for key in given.keys() - seen)
         if new:
-            rows = score(state.model, vectors[new]).responsibilities
             self._given += [given[_digest(vectors[i])] for i in new]
             self._data = np.vstack([self._data, vectors[new]])
             self._held_out = np.append(self._held_out, np.zeros(len(new), bool))
-            self._responsibilities = np.vstack([self._responsibilities, rows])
-        self._refit_labels()
+            self._near = None
+            self._rescore()
+        else:
+            self._refit_labels()
         return self
 
     def predict(self, X: Inputs) -> np.ndarray:
@@ -246,12 +253,13 @@ class Triage:
             self._settings.weights,
             self._settings.training,
             self._settings.labelling.alpha0 / max(len(_classes(self._given)), 1),  # per cell
+            neighbours=among(self._neighbours(), seen, PARTNERS),
         ):
             pass
         self._rescore()
 
     def _split(self, vectors: np.ndarray, y: Labels | None) -> None:
-        self._data, self._given = vectors, _cleaned(y, len(vectors))
+        self._data, self._given, self._near = vectors, _cleaned(y, len(vectors)), None
         # By content, so that a row keeps its side whatever comes after it.
         share = np.array([_fraction(row) for row in vectors])
         self._held_out = share < self._settings.training.holdout
@@ -260,15 +268,21 @@ class Triage:
 
     def _rescore(self) -> None:
         scores = score(self._fitted().model, self._data)
-        self._responsibilities = scores.responsibilities
+        self._ground = lay_ground(self._data, scores.responsibilities, self._neighbours())
         out = self._held_out if self._held_out.any() else np.ones(len(self._data), bool)
         self._calibration = scores.log_prob[out]
         self._refit_labels()
 
+    def _neighbours(self) -> Neighbours:
+        if self._near is None:
+            self._near = lay_ground(self._data, np.ones((len(self._data), 1))).near
+        return self._near
+
     def _refit_labels(self) -> None:
+        assert self._ground is not None
         self.classes_ = np.array(_classes(self._given), dtype=object)
         self._label_model: LabelModel = fit_labels(
-            self._responsibilities, self._codes(), len(self.classes_), self._settings.labelling
+            self._ground, self._codes(), len(self.classes_), self._settings.labelling
         )
 
     def _codes(self) -> np.ndarray:
@@ -277,9 +291,12 @@ class Triage:
         return np.array([NO_LABEL if y is None else number[y] for y in self._given], np.int64)
 
     def _propagation(self, X: Inputs) -> Propagation:
-        scores = self._score(X)
+        state = self._fitted()
+        assert self._ground is not None
+        vectors = self._vectors(X, state.model.config.input_dim)
+        scores = score(state.model, vectors)
         return apply_labels(
-            scores.responsibilities,
+            queries(self._ground, vectors, scores.responsibilities),
             self._label_model,
             self._settings.labelling,
             conformal_p(-self._calibration, -scores.log_prob),

@@ -8,7 +8,8 @@ WHERE version = $version AND pattern_id IN (SELECT pattern_id FROM in_assignment
 
 INSERT INTO assignment
 SELECT $version, pattern_id, components, responsibilities, latent_mean, latent_logvar, log_px,
-       held_out, novelty_p, label, confidence, s_ood, evidence, verdict, map_x, map_y
+       held_out, novelty_p, label, confidence, s_ood, evidence, verdict, map_x, map_y,
+       neighbours, cosines
 FROM in_assignments;
 
 SELECT count(*) AS assignments FROM in_assignments;
@@ -65,6 +66,15 @@ SELECT a.pattern_id, a.components, a.responsibilities, a.log_px, a.held_out, a.n
        a.confidence, a.s_ood, a.evidence, a.verdict, a.map_x, a.map_y, p.canonical_text,
        p.sample_text, p.message_count, p.severity, p.first_seen, p.last_seen
 FROM assignment a JOIN pattern p USING (pattern_id)
+WHERE a.version = $version ORDER BY a.pattern_id;
+
+-- name: ground
+-- kind: read
+-- Vectors and nearest patterns of a version, in the order of pattern_id.
+SELECT e.vector, a.neighbours, a.cosines
+FROM assignment a
+JOIN model_version v ON v.version = a.version
+JOIN embedding e ON e.pattern_id = a.pattern_id AND e.encoder_version = v.encoder_version
 WHERE a.version = $version ORDER BY a.pattern_id;
 
 -- name: message_counts

@@ -21,19 +21,23 @@ from genlab.ingest import load_masker
 from genlab.ingest.fleet import generate, load_fleet
 from genlab.labelling import (
     NO_LABEL,
+    Ground,
     Propagation,
+    Queries,
     apply_labels,
     conformal_p,
     from_stored,
+    lay_ground,
     propagate,
+    queries,
     suggest,
     top,
 )
-from genlab.labelling.neighbours import Neighbours, directions, nearest
+from genlab.labelling.neighbours import among
 from genlab.labelling.suggest import outlook
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import score
-from genlab.pipeline.suggest import NEIGHBOURS
+from genlab.pipeline.train import PARTNERS
 from genlab.training.curriculum import load_curriculum
 from genlab.training.loop import new_state, train
 
@@ -46,13 +50,11 @@ class Problem(NamedTuple):
     """P patterns of the pool that can be asked about, T test messages."""
 
     name: str
-    unit: np.ndarray  # (P, D) directions of the embeddings
-    near: Neighbours  # (P, NEIGHBOURS) among the pool
-    responsibilities: sparse.csr_matrix  # (P, K), the largest of each row as the tables hold them
+    ground: Ground  # of the pool, with the largest responsibilities of each row as in the tables
     novelty_p: np.ndarray  # (P,)
     messages: np.ndarray  # (P,)
     kinds: np.ndarray  # (P,) int: the expert's answer
-    test_responsibilities: sparse.csr_matrix  # (T, K)
+    test: Queries  # T of them
     test_novelty_p: np.ndarray  # (T,)
     test_messages: np.ndarray  # (T,)
     test_kinds: np.ndarray  # (T,)
@@ -91,25 +93,26 @@ def make_problem(data: DataSet, parts: Split, settings: Settings, seed: int) -> 
     config = make_config(settings.model, vectors.shape[1], int((~held).sum()))
     state = new_state(config, vectors[~held], settings.training.learning_rate, seed)
     curriculum = load_curriculum(settings.training.curriculum)
-    for _ in train(state, vectors[~held], None, curriculum, settings.weights, settings.training):
+    near = lay_ground(vectors, np.ones((len(vectors), 1))).near
+    partners = among(near, ~held, PARTNERS)
+    plan = curriculum, settings.weights, settings.training
+    for _ in train(state, vectors[~held], None, *plan, neighbours=partners):
         pass
     pool, test = score(state.model, vectors), score(state.model, data.vectors[parts.test])
     strange = -pool.log_prob[held]
-    unit = directions(vectors, vectors.mean(axis=0))
 
     def stored(dense: np.ndarray) -> sparse.csr_matrix:
         kept = settings.labelling.stored_responsibilities
         return from_stored(*top(dense, kept), dense.shape[1])
 
+    ground = lay_ground(vectors, stored(pool.responsibilities), near)
     return Problem(
         data.name,
-        unit,
-        nearest(unit, unit, NEIGHBOURS, own=np.arange(len(unit))),
-        stored(pool.responsibilities),
+        ground,
         conformal_p(strange, -pool.log_prob),
         np.bincount(pattern, weights=weights[parts.pool]),
         kinds[rows],
-        stored(test.responsibilities),
+        queries(ground, data.vectors[parts.test], stored(test.responsibilities)),
         conformal_p(strange, -test.log_prob),
         weights[parts.test],
         kinds[parts.test],
@@ -151,7 +154,7 @@ def ours(
     problem: Problem, labelled: np.ndarray, now: Propagation, n: int, rng: np.random.Generator
 ) -> Choice:
     """genlab's: the greedy cover of doubt."""
-    found = suggest(problem.near, problem.messages, labelled, now, n)
+    found = suggest(problem.ground.near, problem.messages, labelled, now, n)
     return Choice(
         np.array([each.index for each in found], int),
         sum(each.would_settle for each in found),
@@ -193,12 +196,12 @@ def k_centre(
     """The pattern farthest from all labelled ones, again and again (Sener and Savarese 2018)."""
     if not labelled.any():
         return at_random(problem, labelled, now, n, rng)
-    closest = (problem.unit @ problem.unit[labelled].T).max(axis=1)
+    closest = (problem.ground.unit @ problem.ground.unit[labelled].T).max(axis=1)
     closest[labelled] = np.inf
     rows: list[int] = []
     while len(rows) < min(n, int((~labelled).sum())):
         rows.append(int(closest.argmin()))
-        closest = np.maximum(closest, problem.unit @ problem.unit[rows[-1]])
+        closest = np.maximum(closest, problem.ground.unit @ problem.ground.unit[rows[-1]])
         closest[rows[-1]] = np.inf
     return Choice(np.array(rows, int))
 
@@ -216,8 +219,8 @@ def typiclust(
     k_means = MiniBatchKMeans(
         clusters, init="random", batch_size=2048, max_iter=10, n_init=1, random_state=seed
     )
-    owner = k_means.fit_predict(problem.unit, sample_weight=problem.messages)
-    far = np.sqrt(np.maximum(2.0 - 2.0 * problem.near.cosine, 0.0)).mean(axis=1)
+    owner = k_means.fit_predict(problem.ground.unit, sample_weight=problem.messages)
+    far = np.sqrt(np.maximum(2.0 - 2.0 * problem.ground.near.cosine, 0.0)).mean(axis=1)
     size = np.bincount(owner, weights=problem.messages, minlength=clusters)
     answered = np.bincount(owner[labelled], minlength=clusters)
     left = np.where(labelled, np.inf, far)
@@ -329,7 +332,7 @@ def _believed(
     problem: Problem, given: np.ndarray, number: dict[int, int], settings: Settings
 ) -> Propagation:
     names = [str(kind) for kind in number]
-    return propagate(problem.responsibilities, given, names, settings.labelling, problem.novelty_p)
+    return propagate(problem.ground, given, names, settings.labelling, problem.novelty_p)
 
 
 def _known(problem: Problem, believed: Propagation) -> float:
@@ -339,9 +342,7 @@ def _known(problem: Problem, believed: Propagation) -> float:
 def _accuracy(
     problem: Problem, believed: Propagation, number: dict[int, int], settings: Settings
 ) -> float:
-    found = apply_labels(
-        problem.test_responsibilities, believed.model, settings.labelling, problem.test_novelty_p
-    )
+    found = apply_labels(problem.test, believed.model, settings.labelling, problem.test_novelty_p)
     kinds = np.array([*number, NO_LABEL])[found.label]  # the last for no label
     return float(np.average(kinds == problem.test_kinds, weights=problem.test_messages))
 

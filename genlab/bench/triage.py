@@ -1,4 +1,4 @@
-"""``genlab bench triage``: a few labels per kind, by genlab's label stage and by what else there is.
+"""``genlab bench triage``: a few labels per kind, by genlab's label stage and by its peers.
 
 Every method sees the same embeddings, patterns, labels and split.  The label stage is also run over
 soft k-means of the same K, and over no components at all: the control.
@@ -97,7 +97,7 @@ def learn(
         curriculum = load_curriculum(settings.training.curriculum)
         chosen = settings.training.model_copy(update={"seed": seed})
         for _ in train(
-            state, vectors, None, curriculum, settings.weights, chosen, neighbours=near.index
+            state, vectors, None, curriculum, settings.weights, chosen, neighbours=near.rows
         ):
             pass
         r, r_test = (score(state.model, x).responsibilities for x in (vectors, test))

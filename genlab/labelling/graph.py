@@ -9,15 +9,16 @@ from genlab.labelling.neighbours import Neighbours
 NEIGHBOURS = 10  # of each pattern (CLINC150, LogHub, digits: 7-15 alike)
 SHARPNESS = 12.0  # a neighbour counts exp(SHARPNESS (cosine - 1))
 STEPS = 50  # a walk that met no label by then met none
+FAINT = 1e-6  # probability of meeting a label in one exact number of steps that is given up
 
 
 def neighbour_weights(neighbours: Neighbours, base: int) -> sparse.csr_matrix:
     """(Q, N) exp(SHARPNESS (cosine - 1)) of each query's neighbours among ``base`` = N patterns."""
-    queries, k = neighbours.index.shape
+    queries, k = neighbours.rows.shape
     return sparse.csr_matrix(
         (
             np.exp(SHARPNESS * (neighbours.cosine.ravel() - 1.0)).astype(np.float32),
-            neighbours.index.ravel(),
+            neighbours.rows.ravel(),
             np.arange(queries + 1) * k,
         ),
         shape=(queries, base),
@@ -26,7 +27,7 @@ def neighbour_weights(neighbours: Neighbours, base: int) -> sparse.csr_matrix:
 
 def pattern_graph(neighbours: Neighbours) -> sparse.csr_matrix:
     """(N, N) symmetric weights: a pair is joined where either is a neighbour of the other."""
-    weights = neighbour_weights(neighbours, len(neighbours.index))
+    weights = neighbour_weights(neighbours, len(neighbours.rows))
     return weights.maximum(weights.T).tocsr()
 
 
@@ -56,21 +57,28 @@ def absorbed(
 
 
 def hits(
-    steps: sparse.csr_matrix, labelled: np.ndarray, target: int, length: int = STEPS
+    back: sparse.csr_matrix, labelled: np.ndarray, target: int, length: int = STEPS
 ) -> np.ndarray:
     """(N,) float32: probability that a walk from x meets ``target`` before any other label.
 
-    ``labelled`` (N,) bool.  What one new label at ``target`` changes: F'(x) = F(x) +
-    hits(x) (e_y - F(target)), exactly, because a walk that comes there now ends there.
+    ``back`` (N, N) transposed transition probabilities; ``labelled`` (N,) bool.  What one new
+    label at ``target`` changes: F'(x) = F(x) + hits(x) (e_y - F(target)), exactly, because a walk
+    that comes there now ends there.  Walks are followed backwards from the target, and ways less
+    likely than FAINT are given up: a label costs what it reaches, not what there is.
     """
-    reached = np.zeros(steps.shape[0], np.float32)
+    closed = labelled.copy()
+    closed[target] = True
+    reached = np.zeros(back.shape[0], np.float32)
     reached[target] = 1.0
-    free = ~labelled
-    free[target] = False
-    rows = np.flatnonzero(free)
-    moves = steps[rows]
+    # The patterns from which the target is met in exactly so many steps, and how likely.
+    first = sparse.csr_matrix(([np.float32(1.0)], [target], [0, 1]), shape=(1, back.shape[0]))
     for _ in range(length):
-        reached[rows] = moves @ reached
+        first = first @ back
+        first.data[closed[first.indices] | (first.data < FAINT)] = 0.0
+        first.eliminate_zeros()
+        if not first.nnz:
+            break
+        reached[first.indices] += first.data
     return reached
 
 

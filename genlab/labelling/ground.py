@@ -19,6 +19,7 @@ class Ground(NamedTuple):
     unit: np.ndarray  # (N, D) float32 directions of their vectors from the centre
     near: Neighbours  # (N, k) the nearest other patterns of each
     steps: sparse.csr_matrix  # (N, N) transition probabilities of a walk over them
+    back: sparse.csr_matrix  # (N, N) the same transposed: from where a walk comes to each
 
 
 class Queries(NamedTuple):
@@ -27,6 +28,7 @@ class Queries(NamedTuple):
     responsibilities: Responsibilities  # (Q, K)
     unit: np.ndarray  # (Q, D)
     steps: sparse.csr_matrix  # (Q, N) the first step of a walk from each
+    stored: slice | np.ndarray | None = None  # their rows among the stored ones, None if new
 
 
 def lay_ground(
@@ -46,17 +48,18 @@ def lay_ground(
     unit = directions(vectors, centre)
     if near is None:
         near = nearest(unit, unit, NEIGHBOURS, own=np.arange(len(unit)))
-    return Ground(rows, centre, unit, near, walk(pattern_graph(near)))
+    steps = walk(pattern_graph(near))
+    return Ground(rows, centre, unit, near, steps, steps.T.tocsr())
 
 
 def themselves(ground: Ground) -> Queries:
     """The stored patterns as queries."""
-    return Queries(ground.responsibilities, ground.unit, ground.steps)
+    return Queries(ground.responsibilities, ground.unit, ground.steps, slice(None))
 
 
 def some(ground: Ground, rows: np.ndarray) -> Queries:
     """Some of the stored patterns as queries."""
-    return Queries(ground.responsibilities[rows], ground.unit[rows], ground.steps[rows])
+    return Queries(ground.responsibilities[rows], ground.unit[rows], ground.steps[rows], rows)
 
 
 def queries(ground: Ground, vectors: np.ndarray, responsibilities: Responsibilities) -> Queries:

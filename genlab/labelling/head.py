@@ -30,6 +30,8 @@ class Head(NamedTuple):
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Rows less their logsumexp."""
+    if not logits.shape[1]:
+        return logits
     moved = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(moved - np.log(np.exp(moved).sum(axis=1, keepdims=True)))
 

@@ -12,7 +12,7 @@ BLOCK = 32_000_000  # cosines held at once: 128 MB
 class Neighbours(NamedTuple):
     """The k nearest of some base for Q queries, nearest first."""
 
-    index: np.ndarray  # (Q, k) int32 rows of the base
+    rows: np.ndarray  # (Q, k) int32 of the base
     cosine: np.ndarray  # (Q, k) float32 in [-1, 1]
 
 
@@ -56,3 +56,19 @@ def nearest(
         index[part] = np.take_along_axis(found, order, axis=1)
         cosine[part] = np.take_along_axis(values, order, axis=1)
     return Neighbours(index, cosine)
+
+
+def among(neighbours: Neighbours, kept: np.ndarray, k: int) -> np.ndarray:
+    """(R, k) the nearest of each kept row that are kept too, numbered among the R kept ones.
+
+    ``kept`` (N,) bool.  A row with fewer repeats its nearest, one with none is its own.
+    """
+    rows = np.flatnonzero(kept)
+    index = neighbours.rows[rows]
+    there = kept[index]
+    order = np.argsort(~there, axis=1, kind="stable")[:, : max(k, 1)]
+    chosen = np.take_along_axis(index, order, axis=1)
+    there = np.take_along_axis(there, order, axis=1)
+    nearest_kept = np.where(there[:, :1], chosen[:, :1], rows[:, None])
+    number = np.cumsum(kept) - 1
+    return np.asarray(number[np.where(there, chosen, nearest_kept)])

@@ -194,7 +194,7 @@ def _near(
     """
     k = max(1, round(1.5 * len(base) ** 0.25))
     found = nearest(queries, base, k, own)
-    index, distance = found.index, np.maximum(1.0 - found.cosine, 0.0)
+    index, distance = found.rows, np.maximum(1.0 - found.cosine, 0.0)
     count = messages[index]
     if own is not None:  # the other messages of the pattern itself, at distance 0
         index = np.column_stack([own.clip(0), index])

@@ -50,8 +50,8 @@ def fit_reach(vectors: np.ndarray, responsibilities: Responsibilities, labels: n
     centre = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1])
     base = directions(vectors, centre)
     found = nearest(base, base, EDGES, np.arange(len(base)))
-    start = np.arange(len(base) + 1) * found.index.shape[1]
-    edges = (_weights(found).ravel(), found.index.ravel(), start)
+    start = np.arange(len(base) + 1) * found.rows.shape[1]
+    edges = (_weights(found).ravel(), found.rows.ravel(), start)
     graph = sparse.csr_matrix(edges, shape=(len(base),) * 2)
     near = _rows_to_one(graph.maximum(graph.T))
     out, back = _rows_to_one(rows), _rows_to_one(rows.T)
@@ -94,7 +94,7 @@ def _read(found: Neighbours, share: np.ndarray) -> np.ndarray:
     """(Q,) mean share of the neighbours, by weight."""
     weight = _weights(found)
     total = np.maximum(weight.sum(axis=1), 1e-300)
-    return np.clip((weight * share[found.index]).sum(axis=1) / total, 0.0, 1.0)
+    return np.clip((weight * share[found.rows]).sum(axis=1) / total, 0.0, 1.0)
 
 
 def _folds(labels: np.ndarray) -> np.ndarray:

@@ -60,6 +60,14 @@ def from_stored(components: np.ndarray, values: np.ndarray, k: int) -> sparse.cs
     return matrix
 
 
+def spread_rows(rows: sparse.csr_matrix, places: np.ndarray, n: int) -> sparse.csr_matrix:
+    """(n, K) with ``rows`` (R, K) at ``places`` (R,), and nothing elsewhere."""
+    put = sparse.csr_matrix(
+        (np.ones(len(places)), (places, np.arange(len(places)))), (n, len(places))
+    )
+    return sparse.csr_matrix(put @ rows, dtype=rows.dtype)
+
+
 def top(responsibilities: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
     """The m largest entries of each dense row, largest first: (N, m) indices and (N, m) values."""
     rows = np.asarray(responsibilities)

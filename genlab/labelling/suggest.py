@@ -158,10 +158,10 @@ def _kin(likeness: Responsibilities | Neighbours, novel: np.ndarray) -> _Kin:
         if rows.shape[0] == len(novel):
             rows = sparse.csr_matrix(kept @ rows)
         return _Kin(rows, sparse.csr_matrix(rows.T), novel)
-    size, k = likeness.index.shape
+    size, k = likeness.rows.shape
     squares = np.clip(likeness.cosine, 0.0, 1.0).astype(np.float64).ravel() ** 2
     starts = np.arange(size + 1) * k
-    named = sparse.csr_matrix((squares, likeness.index.ravel(), starts), shape=(size, size))
+    named = sparse.csr_matrix((squares, likeness.rows.ravel(), starts), shape=(size, size))
     graph = sparse.csr_matrix(named.maximum(named.T) + sparse.eye_array(size, format="csr"))
     if size == len(novel):
         graph = sparse.csr_matrix(kept @ graph @ kept)

@@ -10,8 +10,9 @@ from scipy import sparse
 
 from genlab.config import LabellingSettings
 from genlab.errors import InputError, NotReady
-from genlab.labelling import NO_LABEL, Propagation, propagate
-from genlab.pipeline.tables import ragged, strings
+from genlab.labelling import NO_LABEL, Ground, Propagation, lay_ground, propagate
+from genlab.labelling.neighbours import Neighbours
+from genlab.pipeline.tables import matrix, ragged, strings
 from genlab.store import Store
 
 ACCEPTED = "accept"
@@ -27,6 +28,8 @@ class Assigned(NamedTuple):
     canonical_texts: np.ndarray  # (N,) str
     message_counts: np.ndarray  # (N,) int64
     responsibilities: sparse.csr_matrix  # (N, K)
+    ground: Ground  # what labels travel over
+    vectors: np.ndarray  # (N, D) embeddings
     log_px: np.ndarray  # (N,) nats
     novelty_p: np.ndarray  # (N,)
     map_xy: np.ndarray  # (N, 2)
@@ -74,18 +77,23 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
     table = store.read("assignments.map", version=version)
     values, starts = ragged(table["responsibilities"])
     indices, _ = ragged(table["components"])
-    matrix = sparse.csr_matrix(
+    rows = sparse.csr_matrix(
         (values.astype(np.float32), indices.astype(np.int32), starts),
         shape=(table.num_rows, components),
     )
-    matrix.sort_indices()
+    rows.sort_indices()
+    ids = strings(table["pattern_id"])
+    below = store.read("assignments.ground", version=version)
+    vectors = matrix(below["vector"])
     return Assigned(
         version,
         components,
-        strings(table["pattern_id"]),
+        ids,
         strings(table["canonical_text"]),
         table["message_count"].to_numpy(),
-        matrix,
+        rows,
+        lay_ground(vectors, rows, _stored_neighbours(below, ids)),
+        vectors,
         table["log_px"].to_numpy(),
         table["novelty_p"].to_numpy(),
         np.column_stack([table["map_x"].to_numpy(), table["map_y"].to_numpy()]),
@@ -116,9 +124,24 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
 
 def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:
     """p(y|x), confidence, s_ood and verdict of every pattern, from the labels as they stand."""
-    return propagate(
-        assigned.responsibilities, labels.given, labels.names, settings, assigned.novelty_p
-    )
+    return propagate(assigned.ground, labels.given, labels.names, settings, assigned.novelty_p)
+
+
+def _stored_neighbours(table: pa.Table, pattern_ids: np.ndarray) -> Neighbours | None:
+    """As rows of ``pattern_ids`` (N,), ascending; None where some are not stored."""
+    if not table.num_rows or table["neighbours"].null_count:
+        return None
+    names, starts = ragged(table["neighbours"])
+    k = np.diff(starts)
+    if k.min() != k.max():  # scored when there were fewer patterns than neighbours asked for
+        return None
+    wanted, known = names.astype(str), pattern_ids.astype(str)
+    index = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    if (known[index] != wanted).any():
+        return None
+    cosines, _ = ragged(table["cosines"])
+    shape = (table.num_rows, int(k[0]))
+    return Neighbours(index.astype(np.int32).reshape(shape), cosines.reshape(shape))
 
 
 class AssignedCache:

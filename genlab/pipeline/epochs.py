@@ -17,11 +17,12 @@ def run_epochs(
     state: TrainingState,
     vectors: np.ndarray,
     labels: np.ndarray,
+    neighbours: np.ndarray,
     n_labels: int,
     continued: bool,
     note: str,
 ) -> list[EpochReport]:
-    """Train ``state`` in place on vectors (N, D) and labels (N,), -1 for none.
+    """Train ``state`` in place on vectors (N, D), labels (N,), -1 for none, and neighbours (N, k).
 
     ``continued``: a short run goes on under constant weights; anything else follows the curriculum.
     ``note`` is shown beside the progress.  Ends early when the job is asked to stop.
@@ -45,6 +46,7 @@ def run_epochs(
         settings.training,
         settings.labelling.alpha0 / max(n_labels, 1),  # per cell, as in use
         job.should_stop,
+        neighbours,
     ):
         reports.append(report)
         _store_epoch(store, job.job_id, report)

@@ -4,17 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from genlab.config import LabellingSettings
-from genlab.labelling import (
-    CrossFitted,
-    Propagation,
-    Responsibilities,
-    cross_fit,
-    ece,
-    fit_labels,
-    reliability,
-    temper,
-)
+from genlab.labelling import NO_LABEL, LabelModel, Propagation, ece, reliability
 from genlab.pipeline.scored import Scored
 
 
@@ -35,47 +25,29 @@ def version_metrics(
     }
 
 
-def label_metrics(
-    rows: Responsibilities,
-    labels: np.ndarray,
-    n_labels: int,
-    settings: LabellingSettings,
-    temperature: float,
-) -> dict[str, Any]:
-    """Cross-fitted on the labelled patterns: rows (N, K), labels (N,) with -1 for none."""
-    fitted, right = _cross_fitted(rows, labels, n_labels, settings)
-    metrics: dict[str, Any] = {"labelled_patterns": int((labels >= 0).sum())}
+def label_metrics(model: LabelModel) -> dict[str, Any]:
+    """Of labelled patterns, each judged without its own label."""
+    metrics: dict[str, Any] = {"labelled_patterns": int((model.labels != NO_LABEL).sum())}
+    right = _right(model)
     if len(right):
-        sure = temper(fitted.probabilities, temperature).max(axis=1)
+        sure = model.cross_fitted.probabilities.max(axis=1)
         metrics["label_accuracy_cross_fitted"] = float(right.mean())
         metrics["ece_cross_fitted"] = ece(reliability(sure, right))
     return metrics
 
 
-def before_and_after(
-    before: Responsibilities,
-    after: Responsibilities,
-    labels: np.ndarray,
-    n_labels: int,
-    settings: LabellingSettings,
-) -> dict[str, float]:
+def before_and_after(before: LabelModel, after: LabelModel) -> dict[str, float]:
     """Cross-fitted accuracy of two versions on the same labelled patterns.
 
-    before (S, K), after (S, K'), labels (S,); empty where the labels are too few to cross-fit.
+    Empty where the labels are too few to cross-fit.
     """
-    accuracies = {
-        "label_accuracy_before": _cross_fitted(before, labels, n_labels, settings)[1],
-        "label_accuracy_after": _cross_fitted(after, labels, n_labels, settings)[1],
-    }
-    return {name: float(right.mean()) for name, right in accuracies.items() if len(right)}
+    named = {"label_accuracy_before": _right(before), "label_accuracy_after": _right(after)}
+    return {name: float(right.mean()) for name, right in named.items() if len(right)}
 
 
-def _cross_fitted(
-    rows: Responsibilities, labels: np.ndarray, n_labels: int, settings: LabellingSettings
-) -> tuple[CrossFitted, np.ndarray]:
-    """And (M,) bool, which of them are right; M = 0 where no label has enough."""
-    counts = fit_labels(rows, labels, n_labels, settings).counts
-    fitted = cross_fit(rows, labels, counts, settings.alpha0 / max(n_labels, 1))
+def _right(model: LabelModel) -> np.ndarray:
+    """(M,) bool"""
+    fitted = model.cross_fitted
     if not len(fitted.rows):
-        return fitted, np.zeros(0, bool)
-    return fitted, fitted.probabilities.argmax(axis=1) == fitted.labels
+        return np.zeros(0, bool)
+    return np.asarray(fitted.probabilities.argmax(axis=1) == fitted.labels)

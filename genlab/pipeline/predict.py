@@ -14,10 +14,12 @@ from genlab.ingest.structured import flaw
 from genlab.labelling import (
     NO_LABEL,
     LabelModel,
+    Queries,
     apply_labels,
     fit_labels,
     from_stored,
-    temper,
+    queries,
+    some,
 )
 from genlab.models.component_vae import ComponentVAE
 from genlab.pipeline.assigned import Assigned, Labels, active_version, load_assigned, load_labels
@@ -68,12 +70,11 @@ class Predictor:
         texts = [_text(record, i) for i, record in enumerate(records)]
         canonical = [self._masker.mask(text) for text in texts]
         ids = [pattern_id(text) for text in canonical]
-        rows, novelty_p, given = self._rows(force, ids, canonical)
-        spread = apply_labels(rows, force.label_model, self._settings.labelling, novelty_p, given)
-        calibrated = temper(spread.probabilities, force.label_model.temperature)
+        asked, novelty_p, given = self._queries(force, ids, canonical)
+        spread = apply_labels(asked, force.label_model, self._settings.labelling, novelty_p, given)
         answers = []
         for i, record in enumerate(records):
-            row = rows[[i]]
+            row = sparse.csr_matrix(asked.responsibilities[[i]])
             best = int(row.data.argmax())
             answers.append(
                 {
@@ -83,7 +84,9 @@ class Predictor:
                         force.labels.names[spread.label[i]] if spread.label[i] != NO_LABEL else None
                     ),
                     "confidence": round(float(spread.confidence[i]), 6),
-                    "labels": _ranked(calibrated[i], spread.label[i], given[i], force.labels.names),
+                    "labels": _ranked(
+                        spread.probabilities[i], spread.label[i], given[i], force.labels.names
+                    ),
                     "component": int(row.indices[best]),
                     "responsibility": round(float(row.data[best]), 6),
                     "s_ood": round(float(spread.s_ood[i]), 6),
@@ -93,30 +96,37 @@ class Predictor:
             )
         return answers
 
-    def _rows(
+    def _queries(
         self, force: _Force, ids: list[str], canonical: list[str]
-    ) -> tuple[sparse.csr_matrix, np.ndarray, np.ndarray]:
-        """Responsibilities (N, K), p-values (N,) and the expert's labels (N,), -1 for none."""
+    ) -> tuple[Queries, np.ndarray, np.ndarray]:
+        """Q patterns, their p-values (Q,) and the expert's labels (Q,), -1 for none."""
         known = {p: i for i, p in enumerate(force.assigned.pattern_ids)}
         at = np.array([known.get(p, -1) for p in ids])
         new = np.flatnonzero(at < 0)
-        stored = force.assigned.responsibilities[at.clip(0)]
+        stored = some(force.assigned.ground, at[at >= 0])
         novelty_p = force.assigned.novelty_p[at.clip(0)].copy()
         given = np.where(at >= 0, force.labels.given[at.clip(0)], NO_LABEL)
         if not len(new):
             return stored, novelty_p, given
+        vectors = self._embed([canonical[i] for i in new])
         scored = score_vectors(
             self._loaded_model(),
-            self._embed([canonical[i] for i in new]),
+            vectors,
             force.calibration,
             self._settings.labelling.stored_responsibilities,
         )
-        fresh = from_stored(scored.components, scored.responsibilities, force.assigned.components)
+        rows = from_stored(scored.components, scored.responsibilities, force.assigned.components)
+        fresh = queries(force.assigned.ground, vectors, rows)
         novelty_p[new] = scored.novelty_p
         order = np.empty(len(ids), int)
         old = np.flatnonzero(at >= 0)
         order[old], order[new] = np.arange(len(old)), len(old) + np.arange(len(new))
-        return sparse.vstack([stored[old], fresh]).tocsr()[order], novelty_p, given
+        both = Queries(
+            sparse.vstack([stored.responsibilities, fresh.responsibilities]).tocsr()[order],
+            np.vstack([stored.unit, fresh.unit])[order],
+            sparse.vstack([stored.steps, fresh.steps]).tocsr()[order],
+        )
+        return both, novelty_p, given
 
     def _refresh(self) -> _Force:
         active = active_version(self._store)
@@ -138,7 +148,7 @@ class Predictor:
             assigned,
             labels,
             fit_labels(
-                assigned.responsibilities,
+                assigned.ground,
                 labels.given,
                 len(labels.names),
                 self._settings.labelling,

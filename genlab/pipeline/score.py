@@ -8,13 +8,15 @@ import numpy as np
 from genlab.config import Settings
 from genlab.encoders import Encoder
 from genlab.errors import NotReady
-from genlab.labelling import fit_labels
+from genlab.labelling import apply_labels, fit_labels, from_stored, queries
+from genlab.labelling.graph import NEIGHBOURS
+from genlab.labelling.neighbours import directions, nearest
 from genlab.models.component_vae import ComponentVAE
 from genlab.pipeline.assigned import active_version, load_assigned, load_labels
 from genlab.pipeline.embed import embed
 from genlab.pipeline.labels import propagate_labels
-from genlab.pipeline.scored import apply, assignment_rows, score_vectors
-from genlab.pipeline.tables import matrix
+from genlab.pipeline.scored import assignment_rows, score_vectors
+from genlab.pipeline.tables import matrix, strings
 from genlab.projection import place_new
 from genlab.store import Store
 from genlab.training.checkpoints import load_model
@@ -57,28 +59,40 @@ def score_new(
         assigned = load_assigned(store, version, k)
         labels = load_labels(store, assigned)
         known = store.read("assignments.positions", version=version)
+        vectors = matrix(table["vector"])
         scored = score_vectors(
             model,
-            matrix(table["vector"]),
+            vectors,
             assigned.calibration,
             settings.labelling.stored_responsibilities,
         )
         label_model = fit_labels(
-            assigned.responsibilities, labels.given, len(labels.names), settings.labelling
+            assigned.ground, labels.given, len(labels.names), settings.labelling
         )
-        spread = apply(scored, k, label_model, settings.labelling)
+        rows = from_stored(scored.components, scored.responsibilities, k)
+        spread = apply_labels(
+            queries(assigned.ground, vectors, rows),
+            label_model,
+            settings.labelling,
+            scored.novelty_p,
+        )
         positions = place_new(
             scored.scores.latent_mean, matrix(known["latent_mean"]), assigned.map_xy
         )
-        rows = assignment_rows(
+        # Among all patterns, the other new ones too, so that a new kind hangs together.
+        base = np.vstack([assigned.ground.unit, directions(vectors, assigned.ground.centre)])
+        place = np.arange(len(assigned.pattern_ids), len(base))
+        stored = assignment_rows(
             table["pattern_id"],
             scored,
             np.zeros(table.num_rows, bool),
             spread,
             labels.names,
             positions,
+            nearest(base[place], base, NEIGHBOURS, own=place),
+            np.concatenate([assigned.pattern_ids, strings(table["pattern_id"])]),
         )
-        store.write("assignments.put", inputs={"in_assignments": rows}, version=version)
+        store.write("assignments.put", inputs={"in_assignments": stored}, version=version)
         novel = int((spread.verdict == "novel").sum())
         progress(table.num_rows, table.num_rows)
     propagate_labels(store, settings.labelling)

@@ -6,19 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from genlab.config import LabellingSettings
 from genlab.labelling import (
     NO_LABEL,
-    LabelModel,
     Propagation,
-    apply_labels,
     conformal_p,
-    from_stored,
     top,
 )
+from genlab.labelling.neighbours import Neighbours
 from genlab.models.component_vae import ComponentVAE
 from genlab.models.scoring import Scores, score
-from genlab.pipeline.tables import list_column
+from genlab.pipeline.tables import list_column, text_lists
 
 
 class Scored(NamedTuple):
@@ -65,8 +62,10 @@ def assignment_rows(
     propagation: Propagation,
     names: Sequence[str],
     positions: np.ndarray,
+    near: Neighbours,
+    base_ids: np.ndarray,
 ) -> pa.Table:
-    """The input of ``assignments.put``."""
+    """The input of ``assignments.put``; ``near`` are rows of ``base_ids``."""
     label = np.array([*names, None], dtype=object)[propagation.label]
     return pa.table(
         {
@@ -85,6 +84,8 @@ def assignment_rows(
             "verdict": pa.array(propagation.verdict.astype(object), pa.string()),
             "map_x": positions[:, 0].astype(np.float32),
             "map_y": positions[:, 1].astype(np.float32),
+            "neighbours": text_lists(base_ids.astype(object)[near.rows]),
+            "cosines": list_column(near.cosine.astype(np.float32)),
         }
     )
 
@@ -93,11 +94,3 @@ def label_indices(labels: Sequence[str | None], names: Sequence[str]) -> np.ndar
     """Label names (None for none) -> (N,) indices into ``names``, -1 for none."""
     number = {name: i for i, name in enumerate(names)}
     return np.array([NO_LABEL if y is None else number[y] for y in labels], dtype=np.int64)
-
-
-def apply(
-    scored: Scored, components: int, model: LabelModel, settings: LabellingSettings
-) -> Propagation:
-    """What ``model`` says about scored vectors."""
-    rows = from_stored(scored.components, scored.responsibilities, components)
-    return apply_labels(rows, model, settings, scored.novelty_p)

@@ -2,19 +2,12 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from genlab.config import LabellingSettings
 from genlab.labelling import NO_LABEL, suggest
-from genlab.labelling.neighbours import Neighbours, directions, nearest
-from genlab.labelling.responsibilities import Responsibilities
 from genlab.labelling.suggest import Outlook, outlook
-from genlab.pipeline.assigned import Assigned, active_version, load_assigned, load_labels, spread
-from genlab.pipeline.tables import matrix, strings
+from genlab.pipeline.assigned import active_version, load_assigned, load_labels, spread
 from genlab.store import Store
 
-NEIGHBOURS = 10  # of a pattern that an answer reaches
-SEARCHED = 20_000  # patterns whose neighbours are found within seconds
 LOOKED_AT = 10  # questions the outlook is drawn from, at least
 
 
@@ -36,7 +29,7 @@ def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
     labels = load_labels(store, assigned)
     now = spread(assigned, labels, settings)
     found = suggest(
-        _likeness(store, active["encoder_version"], assigned),
+        assigned.ground.near,
         assigned.message_counts,
         labels.given != NO_LABEL,
         now,
@@ -60,18 +53,3 @@ def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
         ],
         outlook(found, assigned.message_counts, now),
     )
-
-
-def _likeness(
-    store: Store, encoder_version: str, assigned: Assigned
-) -> Responsibilities | Neighbours:
-    """The nearest patterns of each, by embedding; its components where they are too many."""
-    size = len(assigned.pattern_ids)
-    if size > SEARCHED:
-        return assigned.responsibilities
-    table = store.read("embeddings.all", encoder_version=encoder_version)
-    ids = strings(table["pattern_id"]).astype(str)
-    scored = np.isin(ids, assigned.pattern_ids.astype(str))  # in the order of pattern_id, as there
-    vectors = matrix(table["vector"])[scored]
-    unit = directions(vectors, vectors.mean(axis=0))
-    return nearest(unit, unit, NEIGHBOURS, own=np.arange(size))

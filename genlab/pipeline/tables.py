@@ -16,6 +16,13 @@ def list_column(matrix: np.ndarray) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(matrix).reshape(-1)))
 
 
+def text_lists(matrix: np.ndarray) -> pa.ListArray:
+    """(N, M) of strings -> a column of N lists of M strings."""
+    n, m = matrix.shape
+    offsets = pa.array(np.arange(0, (n + 1) * m, m) if m else np.zeros(n + 1), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1), pa.string()))
+
+
 def matrix(column: pa.ChunkedArray) -> np.ndarray:
     """A column of N lists of one length M -> (N, M); (0, 0) for an empty column."""
     lists = column.combine_chunks()

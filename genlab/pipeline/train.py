@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from genlab.config import Settings
 from genlab.errors import CheckpointError, NotReady
-from genlab.labelling import from_stored, propagate
+from genlab.labelling import fit_labels, from_stored, lay_ground, propagate
+from genlab.labelling.neighbours import among
+from genlab.labelling.responsibilities import spread_rows
 from genlab.models.component_vae import ComponentVAEConfig, make_config
 from genlab.pipeline.assigned import Assigned, load_assigned
 from genlab.pipeline.components import put_components, shared_rows
@@ -23,7 +25,7 @@ from genlab.pipeline.scored import (
     label_indices,
     score_vectors,
 )
-from genlab.pipeline.tables import matrix
+from genlab.pipeline.tables import matrix, strings
 from genlab.pipeline.versions import promote
 from genlab.projection import map_positions
 from genlab.store import Store
@@ -32,6 +34,7 @@ from genlab.training.growth import Grown, grow
 from genlab.training.loop import TrainingState, new_state
 
 SMALLEST = 2  # patterns a model can be trained on
+PARTNERS = 5  # nearest patterns that each may share a component with
 
 
 class Trained(NamedTuple):
@@ -63,6 +66,7 @@ def train_version(
     kept.
     """
     data = _load(store, settings, encoder_version)
+    bare = lay_ground(data.vectors, np.ones((len(data.vectors), 1), np.float32))
     active = next(iter(store.rows("model_versions.active")), None)
     before = load_assigned(store, active["version"], active["components"]) if active else None
     config = make_config(settings.model, data.vectors.shape[1], int((~data.held_out).sum()))
@@ -83,6 +87,7 @@ def train_version(
         state,
         data.vectors[~data.held_out],
         data.labels[~data.held_out],
+        among(bare.near, ~data.held_out, PARTNERS),
         len(data.names),
         continued=parent is not None,
         note=_said(grown),
@@ -98,14 +103,14 @@ def train_version(
         data.held_out if data.held_out.any() else np.ones(len(data.vectors), bool),
     )
     rows = from_stored(scored.components, scored.responsibilities, state.model.config.components)
-    spread = propagate(rows, data.labels, data.names, settings.labelling, scored.novelty_p)
+    ground = bare._replace(responsibilities=rows)
+    spread = propagate(ground, data.labels, data.names, settings.labelling, scored.novelty_p)
     job.progress(len(reports), "drawing the map", force=True)
     positions = _positions(settings, data, scored, before)
     counts = data.table["message_count"].to_numpy()
-    n_labels = len(data.names)
     metrics = {
         **version_metrics(scored, spread, data.held_out, counts),
-        **label_metrics(rows, data.labels, n_labels, settings.labelling, spread.model.temperature),
+        **label_metrics(spread.model),
         "loss": reports[-1].loss if reports else None,
         "training_seconds": round(seconds, 3),
         "opened_components": len(grown.opened),
@@ -114,13 +119,11 @@ def train_version(
     }
     if before is not None:
         mine, theirs = shared_rows(data.table["pattern_id"], before)
-        metrics |= before_and_after(
-            before.responsibilities[theirs],
-            rows[mine],
-            data.labels[mine],
-            n_labels,
-            settings.labelling,
+        was = ground._replace(
+            responsibilities=spread_rows(before.responsibilities[theirs], mine, len(data.vectors))
         )
+        earlier = fit_labels(was, data.labels, len(data.names), settings.labelling)
+        metrics |= before_and_after(earlier, spread.model)
     job.raise_if_cancelled()
     folder = f"models/{job.job_id}"
     save_checkpoint(store.workspace.folder / folder, state, {"encoder_version": encoder_version})
@@ -143,7 +146,14 @@ def train_version(
         "assignments.put",
         inputs={
             "in_assignments": assignment_rows(
-                data.table["pattern_id"], scored, data.held_out, spread, data.names, positions
+                data.table["pattern_id"],
+                scored,
+                data.held_out,
+                spread,
+                data.names,
+                positions,
+                ground.near,
+                strings(data.table["pattern_id"]),
             )
         },
         version=version,

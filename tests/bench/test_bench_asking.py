@@ -18,8 +18,7 @@ from genlab.bench.asking import (
 )
 from genlab.bench.datasets import DataSet, load, split
 from genlab.config import load_settings
-from genlab.labelling import NO_LABEL, from_stored, propagate
-from genlab.labelling.neighbours import directions, nearest
+from genlab.labelling import NO_LABEL, from_stored, lay_ground, propagate, themselves
 
 SETTINGS = load_settings(
     overrides=["model.hidden=32", "model.components=16", "model.latent_dim=8", "training.epochs=4"]
@@ -31,17 +30,16 @@ def problem(kinds=8, patterns=25, seed=0):
     rng = np.random.default_rng(seed)
     owner = np.repeat(np.arange(kinds), patterns)
     vectors = np.eye(kinds)[owner] + 0.05 * rng.normal(size=(len(owner), kinds))
-    unit = directions(vectors, vectors.mean(axis=0))
     rows = from_stored(owner[:, None], np.ones((len(owner), 1)), kinds)
+    ground = lay_ground(vectors.astype(np.float32), rows)
     messages = owner + 1.0
     ones = np.ones(len(owner))
-    near = nearest(unit, unit, 10, own=np.arange(len(owner)))
-    return Problem("", unit, near, rows, ones, messages, owner, rows, ones, messages, owner)
+    return Problem("", ground, ones, messages, owner, themselves(ground), ones, messages, owner)
 
 
 def believed(p, labels):
     names = [str(kind) for kind in range(8)]
-    return propagate(p.responsibilities, labels, names, SETTINGS.labelling, p.novelty_p)
+    return propagate(p.ground, labels, names, SETTINGS.labelling, p.novelty_p)
 
 
 def some_labels(p):
@@ -86,7 +84,7 @@ def test_k_centre_is_farthest_first():
     inside = list(np.flatnonzero(labels != NO_LABEL))
     chosen = k_centre(p, labels != NO_LABEL, believed(p, labels), 6, np.random.default_rng(0))
     for row in chosen.rows:
-        distance = np.linalg.norm(p.unit[:, None] - p.unit[inside][None], axis=2).min(axis=1)
+        distance = np.linalg.norm(p.ground.unit[:, None] - p.ground.unit[inside][None], axis=2).min(axis=1)
         assert distance[row] == pytest.approx(distance.max(), abs=1e-3)
         inside.append(row)
 

@@ -27,7 +27,7 @@ def test_share_is_the_harmonic_function():
     base = directions(x, x.mean(axis=0))
     found = nearest(base, base, EDGES, np.arange(90))
     weights = np.zeros((90, 90))
-    np.put_along_axis(weights, found.index, np.exp(SHARPNESS * (found.cosine - 1)), axis=1)
+    np.put_along_axis(weights, found.rows, np.exp(SHARPNESS * (found.cosine - 1)), axis=1)
     weights = np.maximum(weights, weights.T)
     rows = np.where(r < 0.02, 0, r)
     through = (rows / rows.sum(1, keepdims=True)) @ (rows.T / rows.T.sum(1, keepdims=True))
