@@ -61,7 +61,7 @@ def images_bench(
     ``held_out``: also train ten times without one digit.  ``say`` hears progress.
     """
     parts = load_parts(pool, say)
-    # Larger steps and a narrower expectation over c: minutes of CPU instead of a quarter of an hour.
+    # Larger steps, a narrower expectation over c: a minute of CPU where it would be several.
     quick = settings.training.model_copy(update={"learning_rate": 2e-3})
     narrow = settings.model.model_copy(update={"top_components": 3})
     settings = settings.model_copy(update={"training": quick, "model": narrow})
