@@ -30,7 +30,7 @@ from genlab.labelling import (
     lay_ground,
     queries,
 )
-from genlab.labelling.neighbours import Neighbours, among
+from genlab.labelling.neighbours import Neighbours, partners
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
@@ -41,7 +41,6 @@ from genlab.training.loop import TrainingState, new_state, train
 Inputs: TypeAlias = Sequence[str] | np.ndarray  # N texts, or embeddings (N, D)
 Labels: TypeAlias = Sequence[Any] | np.ndarray  # (N,), None or NaN where there is none
 
-PARTNERS = 5  # nearest rows that each may share a component with
 _KIND = "genlab Triage 1"
 _MODEL, _DATA, _FACTS = "model", "data.safetensors", "triage.json"  # the files of a saved one
 
@@ -253,7 +252,7 @@ class Triage:
             self._settings.weights,
             self._settings.training,
             self._settings.labelling.alpha0 / max(len(_classes(self._given)), 1),  # per cell
-            neighbours=among(self._neighbours(), seen, PARTNERS),
+            neighbours=partners(self._data[seen]),
         ):
             pass
         self._rescore()

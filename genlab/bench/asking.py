@@ -33,11 +33,10 @@ from genlab.labelling import (
     suggest,
     top,
 )
-from genlab.labelling.neighbours import among
+from genlab.labelling.neighbours import partners
 from genlab.labelling.suggest import outlook
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import score
-from genlab.pipeline.train import PARTNERS
 from genlab.training.curriculum import load_curriculum
 from genlab.training.loop import new_state, train
 
@@ -93,10 +92,9 @@ def make_problem(data: DataSet, parts: Split, settings: Settings, seed: int) -> 
     config = make_config(settings.model, vectors.shape[1], int((~held).sum()))
     state = new_state(config, vectors[~held], settings.training.learning_rate, seed)
     curriculum = load_curriculum(settings.training.curriculum)
-    near = lay_ground(vectors, np.ones((len(vectors), 1))).near
-    partners = among(near, ~held, PARTNERS)
+    near = partners(vectors[~held])
     plan = curriculum, settings.weights, settings.training
-    for _ in train(state, vectors[~held], None, *plan, neighbours=partners):
+    for _ in train(state, vectors[~held], None, *plan, neighbours=near):
         pass
     pool, test = score(state.model, vectors), score(state.model, data.vectors[parts.test])
     strange = -pool.log_prob[held]
@@ -105,7 +103,7 @@ def make_problem(data: DataSet, parts: Split, settings: Settings, seed: int) -> 
         kept = settings.labelling.stored_responsibilities
         return from_stored(*top(dense, kept), dense.shape[1])
 
-    ground = lay_ground(vectors, stored(pool.responsibilities), near)
+    ground = lay_ground(vectors, stored(pool.responsibilities))
     return Problem(
         data.name,
         ground,

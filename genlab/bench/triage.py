@@ -17,6 +17,7 @@ from genlab.bench.peers import PEERS, Task
 from genlab.config import Settings
 from genlab.labelling import accept_threshold, ece, reliability
 from genlab.labelling.ground import Ground, Queries, lay_ground, queries
+from genlab.labelling.neighbours import partners
 from genlab.labelling.propagation import apply_labels, fit_labels
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import score
@@ -97,7 +98,7 @@ def learn(
         curriculum = load_curriculum(settings.training.curriculum)
         chosen = settings.training.model_copy(update={"seed": seed})
         for _ in train(
-            state, vectors, None, curriculum, settings.weights, chosen, neighbours=near.rows
+            state, vectors, None, curriculum, settings.weights, chosen, neighbours=partners(vectors)
         ):
             pass
         r, r_test = (score(state.model, x).responsibilities for x in (vectors, test))

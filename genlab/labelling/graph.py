@@ -96,6 +96,7 @@ def mass_shares(reached: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def shares(reached: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """(N, Y) label shares of what reached each row, rows sum to 1; 1 / Y where nothing did."""
     weighted = reached * factors.astype(np.float32)
-    total = weighted.sum(axis=1, keepdims=True)
-    even = np.float32(1.0 / max(reached.shape[1], 1))
-    return np.where(total > 0, weighted / np.maximum(total, 1e-30), even)
+    total = weighted @ np.ones(weighted.shape[1], np.float32)
+    weighted *= (1.0 / np.maximum(total, 1e-30))[:, None]
+    weighted[total == 0] = 1.0 / max(weighted.shape[1], 1)
+    return weighted

@@ -6,6 +6,7 @@ import numpy as np
 
 from genlab.errors import InputError
 
+PARTNERS = 5  # of each pattern in training
 BLOCK = 32_000_000  # cosines held at once: 128 MB
 
 
@@ -58,17 +59,8 @@ def nearest(
     return Neighbours(index, cosine)
 
 
-def among(neighbours: Neighbours, kept: np.ndarray, k: int) -> np.ndarray:
-    """(R, k) the nearest of each kept row that are kept too, numbered among the R kept ones.
-
-    ``kept`` (N,) bool.  A row with fewer repeats its nearest, one with none is its own.
-    """
-    rows = np.flatnonzero(kept)
-    index = neighbours.rows[rows]
-    there = kept[index]
-    order = np.argsort(~there, axis=1, kind="stable")[:, : max(k, 1)]
-    chosen = np.take_along_axis(index, order, axis=1)
-    there = np.take_along_axis(there, order, axis=1)
-    nearest_kept = np.where(there[:, :1], chosen[:, :1], rows[:, None])
-    number = np.cumsum(kept) - 1
-    return np.asarray(number[np.where(there, chosen, nearest_kept)])
+def partners(vectors: np.ndarray, k: int = PARTNERS) -> np.ndarray:
+    """(N, k) the nearest other rows of each of ``vectors`` (N, D): whom it is trained to share
+    components with.  Of the patterns trained on alone, so that others leave no trace."""
+    unit = directions(vectors, vectors.mean(axis=0)) if len(vectors) else vectors
+    return nearest(unit, unit, k, own=np.arange(len(unit))).rows

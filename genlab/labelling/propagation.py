@@ -22,7 +22,6 @@ from genlab.labelling.novelty import verdicts
 from genlab.labelling.responsibilities import (
     Responsibilities,
     as_rows,
-    row_sums,
     weighted_row_max,
 )
 from genlab.labelling.stack import Views, fit_exponents, pooled
@@ -40,10 +39,12 @@ class LabelModel(NamedTuple):
 
     labels: np.ndarray  # (N,) as given, -1 for none
     counts: np.ndarray  # (K, Y) s[c, y] of the labelled patterns alone
-    tau: np.ndarray  # (K, Y) of the counts of everything the walks reach, rows sum to 1
+    mass: np.ndarray  # (K, Y) counts of everything the walks reach
+    tau: np.ndarray  # (K, Y) of ``mass``, rows sum to 1
     reached: np.ndarray  # (N, Y) float32: chance that a walk from each pattern meets each label
     factors: np.ndarray  # (Y,) class mass normalisation of ``reached``
     head: Head
+    taught: np.ndarray  # (N, Y) float32 probabilities of the head for the stored patterns
     exponents: np.ndarray  # (3,) of the views, in the order of stack.Views
     cross_fitted: CrossFitted  # labelled patterns judged without their own labels
 
@@ -61,6 +62,7 @@ class Propagation(NamedTuple):
 
 
 class _Fitted(NamedTuple):
+    mass: np.ndarray
     tau: np.ndarray
     reached: np.ndarray
     factors: np.ndarray
@@ -73,10 +75,10 @@ def label_probabilities(responsibilities: Responsibilities, tau: np.ndarray) -> 
     Where only the largest responsibilities of a row were kept, the rest says nothing: 1 / Y each.
     """
     rows = as_rows(responsibilities)
-    probabilities = np.asarray(rows @ tau.astype(rows.dtype))
-    if tau.shape[1]:
-        probabilities += ((1.0 - row_sums(rows)) / tau.shape[1])[:, None].clip(0.0)
-    return probabilities
+    even = 1.0 / max(tau.shape[1], 1)
+    probabilities = np.asarray(rows @ (tau - even).astype(rows.dtype))
+    probabilities += rows.dtype.type(even)
+    return np.maximum(probabilities, 0.0, out=probabilities)
 
 
 def s_ood(responsibilities: Responsibilities, tau: np.ndarray) -> np.ndarray:
@@ -109,6 +111,7 @@ def fit_labels(
         labels,
         label_counts(ground.responsibilities, labels, n_labels),
         *fitted,
+        np.exp(fitted.head.log_probabilities(ground.unit)),
         exponents,
         CrossFitted(rows, labels[rows], pooled(views, exponents)),
     )
@@ -133,14 +136,20 @@ def apply_labels(
             f"found responsibilities {rows.shape} and {np.shape(novelty_p)} p-values, expected "
             f"(N, {model.tau.shape[0]}) and (N,); score with the model version of the label store"
         )
-    fitted = _Fitted(model.tau, model.reached, model.factors, model.head)
-    probabilities = pooled(_views(queries, fitted), model.exponents)
+    head = (
+        np.exp(model.head.log_probabilities(queries.unit))
+        if queries.stored is None
+        else model.taught[queries.stored]
+    )
+    views = _views(queries, model.tau, model.reached, model.factors, head)
+    probabilities = pooled(views, model.exponents)
     reach = evidence(rows, model.counts)
     labelled = bool((model.labels != NO_LABEL).any())
     if n_labels and labelled:
         label = probabilities.argmax(axis=1)
         # One label alone has nothing to be compared with: only its reach says anything.
-        confidence = probabilities.max(axis=1) if n_labels > 1 else reach
+        likeliest = np.take_along_axis(probabilities, label[:, None], axis=1).ravel()
+        confidence = likeliest if n_labels > 1 else reach
         label = np.where(confidence > 0, label, NO_LABEL)
     else:
         label = np.full(rows.shape[0], NO_LABEL)
@@ -160,45 +169,51 @@ def apply_labels(
 def update_labels(
     ground: Ground, model: LabelModel, labels: np.ndarray, n_labels: int, alpha0: float
 ) -> LabelModel:
-    """What ``labels`` (N,) change at once, without learning: walks, counts and tau follow exactly.
+    """What ``labels`` (N,) change at once, without learning: walks, counts and tau follow.
 
     The head and the exponents stay as they were fitted; a label the head does not know yet speaks
     through the directions of its patterns (weight imprinting, Qi et al. 2018).  ``alpha0`` as in
-    the settings.  Answers in a fraction of the time of :func:`fit_labels`.
+    the settings.  A few labels given or changed cost only what their walks reach (exact up to
+    graph.FAINT); labels taken back, many at once, or a new name count everything again.
     """
     labels = as_labels(labels, len(ground.unit), n_labels)
     known = model.reached.shape[1]
     reached = np.pad(model.reached, ((0, 0), (0, n_labels - known)))
-    before = model.labels
-    changed = np.flatnonzero(before != labels)
-    added = changed[before[changed] == NO_LABEL]
-    if len(changed) == len(added) <= _ONE_BY_ONE:
-        standing = before != NO_LABEL
-        for row in added:
-            hit = hits(ground.steps, standing, int(row))
+    changed = np.flatnonzero(model.labels != labels)
+    few = len(changed) <= _ONE_BY_ONE and bool((labels[changed] != NO_LABEL).all())
+    touched = np.full(len(labels), not few or known < n_labels)
+    if few:
+        standing = model.labels != NO_LABEL
+        for row in changed:
+            hit = hits(ground.back, standing, int(row))
+            near = np.flatnonzero(hit)
             towards = -reached[row]
             towards[labels[row]] += 1.0
-            reached = reached + hit[:, None] * towards
-            standing[row] = True
+            reached[near] = np.maximum(reached[near] + hit[near, None] * towards, 0.0)
+            standing[row] = touched[near] = True
     else:
         reached = absorbed(ground.steps, labels, n_labels)
-    factors = np.concatenate([model.factors, np.ones(n_labels - known)])
+    factors, head, taught = model.factors, model.head, model.taught
     if known < n_labels:
         factors = mass_shares(reached, labels)
-    weight = np.pad(model.head.weight, ((0, 0), (0, n_labels - known)))
-    bias = np.pad(model.head.bias, (0, n_labels - known))
-    usual = np.linalg.norm(model.head.weight, axis=0).mean() if known else 1.0
-    for y in range(known, n_labels):
-        weight[:, y] = usual * ground.unit[labels == y].sum(axis=0)
-        weight[:, y] /= max(float(np.linalg.norm(weight[:, y])) / max(usual, 1e-6), 1e-6)
-    cell = alpha0 / max(n_labels, 1)
+        head = _imprinted(ground, head, labels, n_labels)
+        taught = np.exp(head.log_probabilities(ground.unit))
+    if touched.all():
+        mass = _mass(ground.responsibilities, shares(reached, factors), reached)
+    else:
+        rows = np.flatnonzero(touched)
+        r, before, after = ground.responsibilities[rows], model.reached[rows], reached[rows]
+        mass = model.mass + _mass(r, shares(after, factors), after)
+        mass = np.maximum(mass - _mass(r, shares(before, factors), before), 0.0)
     return model._replace(
         labels=labels,
         counts=label_counts(ground.responsibilities, labels, n_labels),
-        tau=_tau(ground, labels, reached, factors, cell)[0],
+        mass=mass,
+        tau=tau_of(mass, alpha0 / max(n_labels, 1)),
         reached=reached,
         factors=factors,
-        head=Head(weight, bias),
+        head=head,
+        taught=taught,
     )
 
 
@@ -225,37 +240,48 @@ def _fit(
     reached = absorbed(ground.steps, labels, n_labels)
     if not len(own):
         none = np.zeros((ground.unit.shape[1], n_labels), np.float32)
-        tau = tau_of(np.zeros((ground.responsibilities.shape[1], n_labels)), cell)
-        return _Fitted(tau, reached, np.ones(n_labels), Head(none, none.sum(axis=0)))
+        mass = np.zeros((ground.responsibilities.shape[1], n_labels))
+        head = Head(none, none.sum(axis=0))
+        return _Fitted(mass, tau_of(mass, cell), reached, np.ones(n_labels), head)
     factors = mass_shares(reached, labels)
-    tau, graph = _tau(ground, labels, reached, factors, cell)
+    graph = shares(reached, factors)
+    mass = _mass(ground.responsibilities, graph, reached)
     start = fit_head(ground.unit[own], reached[own], np.ones(len(own)))
     soft = np.sqrt(graph * np.exp(start.log_probabilities(ground.unit)))
     soft /= np.maximum(soft.sum(axis=1, keepdims=True), 1e-30)
     more = {} if rows is None else {"rows": rows}
-    return _Fitted(tau, reached, factors, self_train(ground.unit, labels, soft, start, **more))
+    head = self_train(ground.unit, labels, soft, start, **more)
+    return _Fitted(mass, tau_of(mass, cell), reached, factors, head)
 
 
-def _tau(
-    ground: Ground, labels: np.ndarray, reached: np.ndarray, factors: np.ndarray, cell: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """tau (K, Y) of the counts of all that the walks reach, and what they say of each (N, Y).
+def _mass(responsibilities: Responsibilities, graph: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """(K, Y) counts of all that the walks reach; ``graph`` (N, Y) the shares of ``reached``.
 
     A pattern counts for its labels by their shares, as much as it leans to one of them.
     """
-    own = np.flatnonzero(labels != NO_LABEL)
-    graph = shares(reached, factors)
-    graph[own] = reached[own]
     trusted = graph * graph.max(axis=1, keepdims=True, initial=0.0)
-    trusted[reached.sum(axis=1) == 0] = 0.0
-    return tau_of(np.asarray(ground.responsibilities.T @ trusted), cell), graph
+    trusted[~reached.any(axis=1)] = 0.0
+    return np.asarray(responsibilities.T @ trusted, np.float64)
 
 
-def _views(queries: Queries, fitted: _Fitted) -> Views:
+def _imprinted(ground: Ground, head: Head, labels: np.ndarray, n_labels: int) -> Head:
+    """``head`` with the mean direction of their patterns for labels it does not know yet."""
+    known = head.weight.shape[1]
+    weight = np.pad(head.weight, ((0, 0), (0, n_labels - known)))
+    usual = np.linalg.norm(head.weight, axis=0).mean() if known else 1.0
+    for y in range(known, n_labels):
+        towards = ground.unit[labels == y].sum(axis=0)
+        weight[:, y] = usual * towards / max(float(np.linalg.norm(towards)), 1e-6)
+    return Head(weight, np.pad(head.bias, (0, n_labels - known)))
+
+
+def _views(
+    queries: Queries, tau: np.ndarray, reached: np.ndarray, factors: np.ndarray, head: np.ndarray
+) -> Views:
     return Views(
-        label_probabilities(queries.responsibilities, fitted.tau),
-        shares(np.asarray(queries.steps @ fitted.reached), fitted.factors),
-        np.exp(fitted.head.log_probabilities(queries.unit)),
+        label_probabilities(queries.responsibilities, tau),
+        shares(np.asarray(queries.steps @ reached), factors),
+        head,
     )
 
 
@@ -280,7 +306,10 @@ def _kept_back(
         kept = labels.copy()
         kept[out] = NO_LABEL
         rows.append(out)
-        parts.append(_views(some(ground, out), _fit(ground, kept, n_labels, cell, _FEWER)))
+        fitted = _fit(ground, kept, n_labels, cell, _FEWER)
+        head = np.exp(fitted.head.log_probabilities(ground.unit[out]))
+        views = _views(some(ground, out), fitted.tau, fitted.reached, fitted.factors, head)
+        parts.append(views)
     if not rows:
         empty = np.zeros((0, n_labels), np.float32)
         return np.zeros(0, int), Views(empty, empty, empty)

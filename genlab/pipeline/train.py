@@ -10,7 +10,7 @@ import pyarrow as pa
 from genlab.config import Settings
 from genlab.errors import CheckpointError, NotReady
 from genlab.labelling import fit_labels, from_stored, lay_ground, propagate
-from genlab.labelling.neighbours import among
+from genlab.labelling.neighbours import partners
 from genlab.labelling.responsibilities import spread_rows
 from genlab.models.component_vae import ComponentVAEConfig, make_config
 from genlab.pipeline.assigned import Assigned, load_assigned
@@ -34,7 +34,6 @@ from genlab.training.growth import Grown, grow
 from genlab.training.loop import TrainingState, new_state
 
 SMALLEST = 2  # patterns a model can be trained on
-PARTNERS = 5  # nearest patterns that each may share a component with
 
 
 class Trained(NamedTuple):
@@ -87,7 +86,7 @@ def train_version(
         state,
         data.vectors[~data.held_out],
         data.labels[~data.held_out],
-        among(bare.near, ~data.held_out, PARTNERS),
+        partners(data.vectors[~data.held_out]),
         len(data.names),
         continued=parent is not None,
         note=_said(grown),

@@ -84,7 +84,9 @@ def test_k_centre_is_farthest_first():
     inside = list(np.flatnonzero(labels != NO_LABEL))
     chosen = k_centre(p, labels != NO_LABEL, believed(p, labels), 6, np.random.default_rng(0))
     for row in chosen.rows:
-        distance = np.linalg.norm(p.ground.unit[:, None] - p.ground.unit[inside][None], axis=2).min(axis=1)
+        distance = np.linalg.norm(p.ground.unit[:, None] - p.ground.unit[inside][None], axis=2).min(
+            axis=1
+        )
         assert distance[row] == pytest.approx(distance.max(), abs=1e-3)
         inside.append(row)
 
@@ -149,4 +151,4 @@ def test_bench_of_digits_has_every_strategy_and_random_as_its_measure():
     assert 0 < rows["random"]["to_end"] <= 40
     assert rows["random"]["to_end_saved"] == 0
     assert rows["genlab"]["promised"] > 0
-    assert all(row["to_95%"] is None for row in rows.values())  # forty labels, four epochs
+    assert all(row["to_80%"] is None or row["to_80%"] <= 40 for row in rows.values())

@@ -35,7 +35,7 @@ def reach(likeness, n):
     b = np.eye(n)
     for i in range(n):
         if isinstance(likeness, Neighbours):
-            for j, cosine in zip(likeness.index[i], likeness.cosine[i], strict=True):
+            for j, cosine in zip(likeness.rows[i], likeness.cosine[i], strict=True):
                 b[i, j] = b[j, i] = max(b[i, j], max(cosine, 0.0) ** 2)
         else:
             rows = likeness.toarray()

@@ -21,6 +21,7 @@ from genlab.pipeline.train import Trained, train_version
 from genlab.pipeline.versions import promote, roll_back
 from genlab.store import Store, connect
 from genlab.training.checkpoints import load_checkpoint
+from genlab.training.losses import TERMS
 
 
 def retrain(store: Store, settings: Settings, encoder: Encoder, epochs: int = 2) -> Trained:
@@ -78,7 +79,7 @@ def test_epochs_are_told_while_it_trains(fitted: Store) -> None:
     version = active_version(fitted)
     epochs = fitted.rows("model_versions.epochs", job_id=version["job_id"])
     assert [row["epoch"] for row in epochs] == list(range(1, version["epochs"] + 1))
-    terms = ("reconstruction", "kl", "kl_c", "sparsity", "classification", "contrastive")
+    terms = TERMS
     for row in epochs:  # the total is the weighted sum of the terms that count
         total = sum((row[term] or 0.0) * row[f"{term}_weight"] for term in terms)
         assert row["total"] == pytest.approx(total, rel=1e-3, abs=1e-3)
