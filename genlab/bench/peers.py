@@ -1,10 +1,12 @@
 """What a user would pick instead: classifiers on the same embeddings and labels."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.semi_supervised import LabelSpreading
@@ -62,6 +64,7 @@ def five_nearest(task: Task) -> list[np.ndarray]:
 
 def label_spreading(task: Task) -> list[np.ndarray]:
     """scikit-learn's, over 10 neighbours; the best of three alphas."""
+    warnings.simplefilter("ignore", ConvergenceWarning)  # 50 steps: as many as our walks have
     return [
         np.nan_to_num(
             LabelSpreading(kernel="knn", n_neighbors=10, alpha=alpha, max_iter=50)

@@ -4,8 +4,9 @@ Every method sees the same embeddings, patterns, labels and split.  The label st
 soft k-means of the same K, and over no components at all: the control.
 """
 
+import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,12 @@ from genlab.training.loop import new_state, train
 COUNTS = (1, 3, 5, 10)  # labels per kind
 PRECISION = 0.95  # at which coverage is measured
 COMPONENTS = ("auto", "kmeans", None)  # of the label stage: the VAE's, soft k-means', none
-NAMES = {"auto": "genlab", "kmeans": "the same over soft k-means", None: "the same over none"}
+_FIGURES = ("nmi", "ari", "active", "seconds", "memory_mb")
+NAMES: Mapping[str | None, str] = {
+    "auto": "genlab",
+    "kmeans": "the same over soft k-means",
+    None: "the same over none",
+}
 
 
 class Answers(NamedTuple):
@@ -47,6 +53,7 @@ class Learnt(NamedTuple):
     nmi: float  # of the pool's kinds and the likeliest components
     ari: float
     active: int
+    memory_mb: float  # the process at its largest so far
 
 
 def triage(
@@ -76,7 +83,13 @@ def triage(
             {"data": name, "labels": count, "method": method, **_summary(each)}
             for (count, method), each in gathered.items()
         ]
-    return {"seeds": seeds, "rows": rows, "components": components, "averages": averages(rows)}
+    return {
+        "seeds": seeds,
+        "rows": [{k: v for k, v in row.items() if k != "accuracies"} for row in rows],
+        "components": components,
+        "averages": averages(rows),
+        "control": control(rows),
+    }
 
 
 def learn(
@@ -111,18 +124,49 @@ def learn(
         float(normalized_mutual_info_score(kinds, winner)),
         float(adjusted_rand_score(kinds, winner)),
         len(np.unique(winner)),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
 
 
 def averages(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracy of each method over the cells, and over how many of them."""
-    by_method: dict[str, list[float]] = {}
+    """Mean accuracy of each method over the cells, and how far it falls behind a cell's best peer.
+
+    ``behind``: the largest such gap, in accuracy; below 0 where it is ahead everywhere.
+    """
+    best: dict[tuple[str, int], float] = {}
     for row in rows:
-        by_method.setdefault(row["method"], []).append(row["accuracy"])
-    return [
-        {"method": method, "accuracy": float(np.mean(found)), "cells": len(found)}
-        for method, found in by_method.items()
-    ]
+        cell = row["data"], row["labels"]
+        if row["method"] in PEERS:
+            best[cell] = max(best.get(cell, 0.0), row["accuracy"])
+    found = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        gaps = [best[row["data"], row["labels"]] - row["accuracy"] for row in own]
+        mean = float(np.mean([row["accuracy"] for row in own]))
+        found.append(
+            {"method": method, "accuracy": mean, "cells": len(own), "behind": float(max(gaps))}
+        )
+    return found
+
+
+def control(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Accuracy over the VAE's components less that over soft k-means', seed by seed.
+
+    One row a cell, and one, "all", over everything; standard errors over seeds.
+    """
+    by_cell = {(row["data"], row["labels"], row["method"]): row["accuracies"] for row in rows}
+    found, everything = [], []
+    for (data, labels, method), own in by_cell.items():
+        if method == NAMES["auto"]:
+            gap = np.array(own) - np.array(by_cell[data, labels, NAMES["kmeans"]])
+            everything.append(gap)
+            found.append({"data": data, "labels": labels, **_difference(gap)})
+    return [*found, {"data": "all", "labels": None, **_difference(np.mean(everything, axis=0))}]
+
+
+def _difference(gap: np.ndarray) -> dict[str, float | None]:
+    error = float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else None
+    return {"difference": float(gap.mean()), "standard_error": error}
 
 
 def _one_seed(
@@ -139,9 +183,7 @@ def _one_seed(
         say(f"{data.name}, seed {seed}: {NAMES[components]}")
         learnt[components] = learn(settings, data, parts, components, seed)
         if components is not None:
-            figures = {
-                k: getattr(learnt[components], k) for k in ("nmi", "ari", "active", "seconds")
-            }
+            figures = {k: getattr(learnt[components], k) for k in _FIGURES}
             yield 0, "components", {"method": NAMES[components], **figures}
     _, pattern = np.unique(data.patterns[parts.pool], return_inverse=True)
     rows_of = {p: i for i, p in enumerate(np.unique(data.patterns[parts.pool]))}
@@ -223,7 +265,8 @@ def _summary(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
             name: float(np.mean([one[name] for one in each]))
             for name in ("accuracy", "balanced", "nll", "coverage_95", "seconds")
         },
-        "deviation": float(np.std([one["accuracy"] for one in each])),
+        "sd": float(np.std([one["accuracy"] for one in each])),
+        "accuracies": [one["accuracy"] for one in each],
         "ece": ece(reliability(confidence, right)),
         "accept_above": accepted.threshold if np.isfinite(accepted.threshold) else None,
     }
@@ -231,12 +274,11 @@ def _summary(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _summaries(name: str, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     methods = list(dict.fromkeys(one["method"] for one in found))
-    keys = ("nmi", "ari", "active", "seconds")
     return [
         {
             "data": name,
             "components": method,
-            **{k: float(np.mean([o[k] for o in found if o["method"] == method])) for k in keys},
+            **{k: float(np.mean([o[k] for o in found if o["method"] == method])) for k in _FIGURES},
         }
         for method in methods
     ]

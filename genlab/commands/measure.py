@@ -7,6 +7,12 @@ import click
 
 from genlab.commands.common import Desk, desk_options, example, show, table
 
+_data_option = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
+)
+
 
 @click.group()
 def bench() -> None:
@@ -61,12 +67,51 @@ def store(desk: Desk, seconds: float, as_json: bool) -> None:
     show(found, as_json, readable)
 
 
+@bench.command(epilog=example("genlab bench triage --data ../shared/data"))
+@_data_option
+@click.option("--only", multiple=True, help="A data set to run (default: all there are).")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per kind.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@desk_options
+def triage(
+    desk: Desk,
+    data: Path | None,
+    only: tuple[str, ...],
+    seeds: int,
+    labels: str,
+    as_json: bool,
+) -> None:
+    """Accuracy and honesty from a few labels per kind, beside what a user would pick instead."""
+    from genlab.bench.datasets import NAMES, OUTSIDE
+    from genlab.bench.triage import triage as measure
+
+    names = only or [name for name in NAMES if data or name not in OUTSIDE]
+    try:
+        counts = [int(each) for each in labels.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,3,5,10") from None
+    found = measure(
+        desk.settings, data, names, seeds, counts, lambda text: click.echo(text, err=True)
+    )
+
+    def readable() -> Iterator[str]:
+        yield f"on test messages no method saw; means over {seeds} seeds, ece and promise of all"
+        columns = ["data", "labels", "method", "accuracy", "sd", "balanced", "ece", "nll"]
+        yield from table(found["rows"], [*columns, "coverage_95", "seconds"])
+        yield "components before any label"
+        columns = ["data", "components", "nmi", "ari", "active", "seconds", "memory_mb"]
+        yield from table(found["components"], columns)
+        yield "mean accuracy over the cells; behind: the worst against the best peer of a cell"
+        yield from table(found["averages"], ["method", "accuracy", "cells", "behind"])
+        yield "the label stage over the components of the VAE, less over soft k-means"
+        yield from table(found["control"], ["data", "labels", "difference", "standard_error"])
+
+    show(found, as_json, readable)
+
+
 @bench.command(epilog=example("genlab bench asking --data ../shared/data"))
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
-)
+@_data_option
 @click.option("--only", multiple=True, help="A data set to run (default: all there are).")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default=600, show_default=True, type=click.IntRange(min=10))
@@ -164,11 +209,7 @@ def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_
 
 
 @bench.command(epilog=example("genlab bench novelty --data ../shared/data --seeds 5"))
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
-)
+@_data_option
 @click.option("--only", multiple=True, help="A case to run, e.g. loghub/kinds (default: all).")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per class.")
