@@ -7,7 +7,9 @@ import pytest
 from scipy import sparse
 
 from genlab.errors import InputError
+from genlab.labelling import graph
 from genlab.labelling.graph import (
+    FAINT,
     SHARPNESS,
     absorbed,
     hits,
@@ -81,29 +83,33 @@ def test_no_label_and_no_way_reach_nothing():
         absorbed(steps, np.arange(12) % 4, 3)
 
 
+@pytest.mark.parametrize(("faint", "near"), [(0.0, 3e-6), (FAINT, 5e-5)])
 @pytest.mark.parametrize("seed", range(3))
-def test_one_more_label_is_a_rank_one_step(seed):
+def test_one_more_label_is_a_rank_one_step(seed, faint, near, monkeypatch):
     """What update_labels rests on: F' = F + hits (e_y - F(target)), label after label."""
+    monkeypatch.setattr(graph, "FAINT", faint)
     steps = random_steps(seed)
+    back = steps.T.tocsr()
     labels = np.full(12, -1)
     labels[[1, 6]] = [0, 1]
     reached = absorbed(steps, labels, 3, LONG)
     for target, y in ((3, 2), (10, 0), (8, 1)):
-        hit = hits(steps, labels >= 0, target, LONG)
+        hit = hits(back, labels >= 0, target, LONG)
         towards = np.eye(3)[y] - reached[target]
         reached = reached + hit[:, None] * towards
         labels[target] = y
-        np.testing.assert_allclose(reached, absorbed(steps, labels, 3, LONG), atol=3e-6)
+        np.testing.assert_allclose(reached, absorbed(steps, labels, 3, LONG), atol=near)
 
 
-def test_hits_is_absorption_at_the_target_alone():
+def test_hits_is_absorption_at_the_target_alone(monkeypatch):
+    monkeypatch.setattr(graph, "FAINT", 0.0)
     steps = random_steps(4)
     labelled = np.zeros(12, bool)
     labelled[[2, 11]] = True
     as_labels = np.where(labelled, 0, -1)
     as_labels[7] = 1
     expected = solved(steps, as_labels, 2)[:, 1]
-    np.testing.assert_allclose(hits(steps, labelled, 7, LONG), expected, atol=2e-6)
+    np.testing.assert_allclose(hits(steps.T.tocsr(), labelled, 7, LONG), expected, atol=2e-6)
 
 
 def test_graph_joins_a_pair_that_either_names():
