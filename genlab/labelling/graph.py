@@ -45,13 +45,45 @@ def absorbed(
     ``steps`` (N, N) transition probabilities of :func:`walk`; ``labels`` (N,), -1 for none: they
     absorb.  Rows sum to at most 1; the rest met no label within ``length`` steps.
     """
-    labels = as_labels(labels, steps.shape[0], n_labels)
-    own = np.flatnonzero(labels != NO_LABEL)
     reached = np.zeros((steps.shape[0], n_labels), np.float32)
+    return _walk_on(steps, as_labels(labels, len(reached), n_labels), reached, length)
+
+
+def absorbed_again(
+    steps: sparse.csr_matrix,
+    reached: np.ndarray,
+    before: np.ndarray,
+    labels: np.ndarray,
+    length: int = STEPS,
+) -> np.ndarray:
+    """Bring ``reached`` (N, Y), :func:`absorbed` by the labels ``before`` (N,), in line with
+    ``labels`` (N,), in place; the rows that were walked from again.
+
+    Labels given, changed or taken back: only walks that may come to one of them before any other
+    label are walked again (but for a chance of FAINT).
+    """
+    changed = before != labels
+    stops = np.where(changed, 0, np.where(labels != NO_LABEL, 1, NO_LABEL))
+    touched = absorbed(steps, stops, 2, length)[:, 0] > FAINT
+    reached[touched] = 0.0
+    _walk_on(steps, labels, reached, length, touched)
+    return np.flatnonzero(touched)
+
+
+def _walk_on(
+    steps: sparse.csr_matrix,
+    labels: np.ndarray,
+    reached: np.ndarray,
+    length: int,
+    rows: np.ndarray | None = None,
+) -> np.ndarray:
+    """Walk from ``rows`` (N,) bool, all if None, until a label or a row that is settled."""
+    asked = np.ones(len(labels), bool) if rows is None else rows
+    own = np.flatnonzero(asked & (labels != NO_LABEL))
     reached[own, labels[own]] = 1.0
-    free = np.flatnonzero(labels == NO_LABEL)
+    free = np.flatnonzero(asked & (labels == NO_LABEL))
     moves = steps[free]
-    for _ in range(length if len(own) else 0):
+    for _ in range(length if (labels != NO_LABEL).any() else 0):
         reached[free] = moves @ reached
     return reached
 

@@ -13,7 +13,7 @@ import numpy as np
 from genlab.config import LabellingSettings
 from genlab.errors import InputError
 from genlab.labelling.calibration import CrossFitted
-from genlab.labelling.graph import absorbed, hits, mass_shares, shares
+from genlab.labelling.graph import absorbed, absorbed_again, hits, mass_shares, shares
 from genlab.labelling.ground import Ground, Queries, some, themselves
 from genlab.labelling.head import Head, fit_head, self_train
 from genlab.labelling.label_store import NO_LABEL, as_labels, label_counts
@@ -173,15 +173,15 @@ def update_labels(
 
     The head and the exponents stay as they were fitted; a label the head does not know yet speaks
     through the directions of its patterns (weight imprinting, Qi et al. 2018).  ``alpha0`` as in
-    the settings.  A few labels given or changed cost only what their walks reach (exact up to
-    graph.FAINT); labels taken back, many at once, or a new name count everything again.
+    the settings.  Labels cost only what their walks reach (exact up to graph.FAINT); a new name
+    counts everything again.
     """
     labels = as_labels(labels, len(ground.unit), n_labels)
     known = model.reached.shape[1]
     reached = np.pad(model.reached, ((0, 0), (0, n_labels - known)))
     changed = np.flatnonzero(model.labels != labels)
     few = len(changed) <= _ONE_BY_ONE and bool((labels[changed] != NO_LABEL).all())
-    touched = np.full(len(labels), not few or known < n_labels)
+    touched = np.full(len(labels), known < n_labels)
     if few:
         standing = model.labels != NO_LABEL
         for row in changed:
@@ -192,7 +192,7 @@ def update_labels(
             reached[near] = np.maximum(reached[near] + hit[near, None] * towards, 0.0)
             standing[row] = touched[near] = True
     else:
-        reached = absorbed(ground.steps, labels, n_labels)
+        touched[absorbed_again(ground.steps, reached, model.labels, labels)] = True
     factors, head, taught = model.factors, model.head, model.taught
     if known < n_labels:
         factors = mass_shares(reached, labels)
