@@ -13,7 +13,7 @@ from scipy import optimize
 PRIOR = (0.3, 0.6, 0.6)  # exponents of tau, graph and head where no label can be kept back
 PULL = 3.0  # of PRIOR, in nats per squared unit of an exponent
 FLOOR = 0.01  # of probability each view spreads over the labels: no view can veto
-_LARGEST = 5.0  # exponent
+_LARGEST = 3.0  # exponent
 
 
 class Views(NamedTuple):
@@ -27,16 +27,16 @@ class Views(NamedTuple):
 def pooled(views: Views, exponents: np.ndarray) -> np.ndarray:
     """(Q, Y) float32 label probabilities, rows sum to 1."""
     n_labels = max(views.tau.shape[1], 1)
-    logits = sum(
-        np.float32(exponent) * np.log(view + np.float32(FLOOR / n_labels))
-        for view, exponent in zip(views, exponents, strict=True)
-    )
-    moved = np.asarray(logits, np.float32)
-    if not moved.size:
-        return moved
-    moved -= moved.max(axis=1, keepdims=True)
-    np.exp(moved, out=moved)
-    return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+    floor = np.float32(FLOOR / n_labels)
+    # From the middle of what logits can be, exp stays within float32 without each row's maximum.
+    logits = np.full(views.tau.shape, -0.5 * np.sum(exponents) * np.log(floor), np.float32)
+    for view, exponent in zip(views, exponents, strict=True):
+        logits += np.float32(exponent) * np.log(view + floor)
+    np.exp(logits, out=logits)
+    if not logits.size:
+        return logits
+    logits *= (1.0 / (logits @ np.ones(logits.shape[1], np.float32)))[:, None]
+    return logits
 
 
 def fit_exponents(views: Views, labels: np.ndarray) -> np.ndarray:

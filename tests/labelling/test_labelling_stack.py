@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from genlab.labelling import ece, reliability
-from genlab.labelling.stack import FLOOR, PRIOR, PULL, Views, fit_exponents, pooled
+from genlab.labelling.stack import _LARGEST, FLOOR, PRIOR, PULL, Views, fit_exponents, pooled
 
 
 def views(seed: int, rows: int, n_labels: int = 5, sharp: float = 0.5) -> Views:
@@ -31,6 +32,19 @@ def test_no_view_can_veto_and_none_at_all_is_even():
     sure = Views(*(np.array([row]) for row in ([1.0, 0.0], [0.0, 1.0], [0.0, 1.0])))
     np.testing.assert_allclose(pooled(sure, np.ones(3))[0, 0], FLOOR / 2 / (1 + FLOOR), rtol=1e-5)
     np.testing.assert_allclose(pooled(sure, np.zeros(3)), 0.5)
+
+
+@pytest.mark.parametrize("n_labels", [2, 100_000])
+def test_the_largest_exponents_stay_finite(n_labels):
+    """Rows on which all views agree, and rows on which none does, together."""
+    sure = np.zeros((2, n_labels), np.float32)
+    sure[:, 0] = 1
+    other = np.zeros_like(sure)
+    other[[0, 1], [0, 1]] = 1
+    found = pooled(Views(sure, other, other[::-1]), np.full(3, _LARGEST))
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-4)
+    logs = [np.log(view.astype(float) + FLOOR / n_labels) for view in (sure, other, other[::-1])]
+    np.testing.assert_allclose(found, softmax(_LARGEST * sum(logs), axis=1), rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (4, 0), (0, 0)])
