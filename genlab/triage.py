@@ -23,11 +23,15 @@ from genlab.labelling import (
     NO_LABEL,
     Ground,
     LabelModel,
+    NoveltyModel,
     Propagation,
+    Queries,
     apply_labels,
-    conformal_p,
     fit_labels,
+    fit_novelty,
     lay_ground,
+    novelty_p,
+    novelty_score,
     queries,
 )
 from genlab.labelling.neighbours import Neighbours, partners
@@ -90,7 +94,8 @@ class Triage:
         self._held_out: np.ndarray = np.zeros(0, bool)  # (N,) kept out of training
         self._near: Neighbours | None = None  # of the rows, once there are any
         self._ground: Ground | None = None  # what labels travel over
-        self._calibration: np.ndarray = np.zeros(0)  # (M,) log p(x) of rows kept out
+        self._novelty: NoveltyModel | None = None  # what is ordinary
+        self._p: np.ndarray = np.zeros(0)  # (N,) novelty p-value of each row
         self.classes_: np.ndarray = np.array([], dtype=object)
 
     def fit(self, X: Inputs, y: Labels | None = None) -> "Triage":
@@ -122,9 +127,9 @@ class Triage:
             return self.fit(X, y)
         vectors = self._vectors(X, self._data.shape[1])
         labels = [*self._given, *_cleaned(y, len(vectors))]
+        novel = np.append(self._p, self.novelty_pvalue(vectors)) < self._settings.labelling.novel_p
         self._split(np.vstack([self._data, vectors]), labels)
-        seen = self._data[~self._held_out]
-        novel = self.novelty_pvalue(seen) < self._settings.labelling.novel_p
+        seen, novel = self._data[~self._held_out], novel[~self._held_out]
         asked = make_config(self._settings.model, seen.shape[1], len(seen)).components
         grow(self._state, seen, novel, asked)
         self._train(continuation(epochs))
@@ -169,8 +174,11 @@ class Triage:
         return self._score(X).log_prob
 
     def novelty_pvalue(self, X: Inputs) -> np.ndarray:
-        """(N,) conformal p-value of -log p(x) against rows kept out of training."""
-        return conformal_p(-self._calibration, -self._score(X).log_prob)
+        """(N,) conformal p-value of the novelty score, calibrated on rows kept out of training.
+
+        A row counts as a message: give each text once, or the many that repeat decide alone.
+        """
+        return self._judged(X)[1]
 
     def s_ood(self, X: Inputs) -> np.ndarray:
         """(N,) 1 - max_c(r_c(x) max_y tau[c, y])."""
@@ -267,9 +275,12 @@ class Triage:
 
     def _rescore(self) -> None:
         scores = score(self._fitted().model, self._data)
-        self._ground = lay_ground(self._data, scores.responsibilities, self._neighbours())
-        out = self._held_out if self._held_out.any() else np.ones(len(self._data), bool)
-        self._calibration = scores.log_prob[out]
+        near = self._neighbours()
+        self._ground = lay_ground(self._data, scores.responsibilities, near)
+        rows = np.arange(len(self._data))
+        self._novelty = fit_novelty(near, np.ones_like(rows), self._held_out, scores.log_prob)
+        strange = novelty_score(self._novelty, near, scores.log_prob, own=rows)
+        self._p = novelty_p(self._novelty, strange)
         self._refit_labels()
 
     def _neighbours(self) -> Neighbours:
@@ -290,16 +301,20 @@ class Triage:
         return np.array([NO_LABEL if y is None else number[y] for y in self._given], np.int64)
 
     def _propagation(self, X: Inputs) -> Propagation:
+        asked, p = self._judged(X)
+        return apply_labels(asked, self._label_model, self._settings.labelling, p)
+
+    def _judged(self, X: Inputs) -> tuple[Queries, np.ndarray]:
+        """X as queries, and their novelty p-values."""
         state = self._fitted()
         assert self._ground is not None
+        assert self._novelty is not None
         vectors = self._vectors(X, state.model.config.input_dim)
         scores = score(state.model, vectors)
-        return apply_labels(
-            queries(self._ground, vectors, scores.responsibilities),
-            self._label_model,
-            self._settings.labelling,
-            conformal_p(-self._calibration, -scores.log_prob),
-        )
+        asked = queries(self._ground, vectors, scores.responsibilities)
+        assert asked.near is not None
+        strange = novelty_score(self._novelty, asked.near, scores.log_prob)
+        return asked, novelty_p(self._novelty, strange)
 
     def _score(self, X: Inputs) -> Scores:
         state = self._fitted()

@@ -6,11 +6,8 @@
 DELETE FROM assignment
 WHERE version = $version AND pattern_id IN (SELECT pattern_id FROM in_assignments);
 
-INSERT INTO assignment
-SELECT $version, pattern_id, components, responsibilities, latent_mean, latent_logvar, log_px,
-       held_out, novelty_p, label, confidence, s_ood, evidence, verdict, map_x, map_y,
-       neighbours, cosines
-FROM in_assignments;
+INSERT INTO assignment BY NAME
+SELECT $version AS version, * FROM in_assignments;
 
 SELECT count(*) AS assignments FROM in_assignments;
 
@@ -70,8 +67,8 @@ WHERE a.version = $version ORDER BY a.pattern_id;
 
 -- name: ground
 -- kind: read
--- Vectors and nearest patterns of a version, in the order of pattern_id.
-SELECT e.vector, a.neighbours, a.cosines
+-- Vectors, nearest patterns and what a version calibrates on, in the order of pattern_id.
+SELECT e.vector, a.neighbours, a.cosines, a.messages, a.held_messages
 FROM assignment a
 JOIN model_version v ON v.version = a.version
 JOIN embedding e ON e.pattern_id = a.pattern_id AND e.encoder_version = v.encoder_version

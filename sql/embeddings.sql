@@ -24,10 +24,14 @@ SELECT count(*) AS vectors FROM embedding WHERE encoder_version = $encoder_versi
 
 -- name: all
 -- kind: read
--- Every embedded pattern of an encoder version in a fixed order, with counts and current label.
-SELECT p.pattern_id, e.vector, p.canonical_text, p.message_count, c.label
+-- Every embedded pattern of an encoder version in a fixed order, with counts and current label;
+-- messages counts each text once.
+SELECT p.pattern_id, e.vector, p.canonical_text, p.message_count,
+       coalesce(d.messages, 1) AS messages, c.label
 FROM embedding e
 JOIN pattern p USING (pattern_id)
+LEFT JOIN (SELECT pattern_id, count(DISTINCT hash(text)) AS messages FROM message
+           GROUP BY pattern_id) d USING (pattern_id)
 LEFT JOIN current_label c USING (pattern_id)
 WHERE e.encoder_version = $encoder_version
 ORDER BY p.pattern_id;

@@ -29,6 +29,7 @@ from genlab.bench.image_training import (
 )
 from genlab.config import Settings
 from genlab.errors import InputError
+from genlab.labelling.ground import lay_ground, queries
 from genlab.labelling.label_store import NO_LABEL
 from genlab.labelling.neighbours import directions, nearest
 from genlab.labelling.novelty import fit_novelty, novelty_score
@@ -239,12 +240,15 @@ def novelties(
     model = finish(begin(seen, shape, settings, HELD_COMPONENTS, 0), None, settings).state.model
     ordinary = -deviance(pool, score(model, pool, SAMPLES, TOP).log_prob)
     log_p = score(model, test, SAMPLES, TOP).log_prob
-    combined = fit_novelty(pool, np.ones(len(pool), int), held.astype(int), ordinary)
+    ground = lay_ground(pool, np.ones((len(pool), 1), np.float32))
+    asked = queries(ground, test, np.ones((len(test), 1), np.float32))
+    assert asked.near is not None
+    combined = fit_novelty(ground.near, np.ones(len(pool), int), held, ordinary)
     unit, base = (directions(v, seen.mean(0)) for v in (test, seen))
     distance = 1 - nearest(unit, base, 5).cosine
     outlier = LocalOutlierFactor(novelty=True).fit(seen)
     scores = {
-        "combined": novelty_score(combined, test, -deviance(test, log_p)),
+        "combined": novelty_score(combined, asked.near, -deviance(test, log_p)),
         "-log p(x)": -log_p,
         "deviance": deviance(test, log_p),
         "1-NN": distance[:, 0],

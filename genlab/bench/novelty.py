@@ -25,25 +25,26 @@ from genlab.config import Settings
 from genlab.labelling import (
     NO_LABEL,
     NoveltyModel,
-    evidence,
     fit_novelty,
     fit_reach,
     label_counts,
     label_probabilities,
+    lay_ground,
     novelty_p,
     novelty_score,
+    queries,
     reach_p,
     tau,
     verdicts,
 )
-from genlab.labelling.neighbours import directions
+from genlab.labelling.graph import NEIGHBOURS
+from genlab.labelling.neighbours import directions, nearest
 from genlab.labelling.reach import reach
 from genlab.records import VERDICTS
 
 HEAD_STRENGTH = 10.0  # of our own head; peers have the best of three
 RATES = (0.01, 0.05, 0.10)  # false alarms asked for
 UNNAMED_LABELS = 5  # labels of each named kind, half of the kinds having a name
-UNNAMED_RATE = 0.1  # of labelled kinds taken for unnamed
 OURS = "genlab novelty"
 
 
@@ -126,20 +127,22 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     place = np.searchsorted(data.patterns[case.rows], data.patterns[rows])
     keep = np.isin(given, named)
     labels[place[keep]] = given[keep]
-    vectors, pool = data.vectors[case.rows], seen.patterns.responsibilities
-    reached = fit_reach(vectors, pool, labels)
-    far = reach(reached, data.vectors[case.test])
-    model = fit_novelty(vectors, case.messages, case.held, seen.patterns.log_prob)
+    pool = seen.patterns.responsibilities
+    ground = lay_ground(data.vectors[case.rows], pool)
+    reached = fit_reach(ground, labels)
+    model = fit_novelty(ground.near, case.messages, case.held, seen.patterns.log_prob)
     some = rng.permutation(len(case.strange))[: len(case.test)]
     items = np.concatenate([data.vectors[case.test], case.strange[some]])
     log_prob = np.concatenate([seen.test.log_prob, seen.strange.log_prob[some]])
-    p = novelty_p(model, novelty_score(model, items, log_prob), 1 - rng.random(len(items)))
     r = np.concatenate([seen.test.responsibilities, seen.strange.responsibilities[some]])
+    asked = queries(ground, items, r)
+    assert asked.near is not None
+    p = novelty_p(model, novelty_score(model, asked.near, log_prob), 1 - rng.random(len(items)))
     counts = label_counts(pool, labels, len(names))
     cell = settings.labelling.alpha0 / len(names)
     believed = label_probabilities(r, tau(counts, cell))
-    rules = settings.labelling.model_copy(update={"min_evidence": UNNAMED_RATE})
-    found = verdicts(p, reach_p(reached, reach(reached, items)), believed.max(axis=1), rules)
+    far = reach(reached, asked)
+    found = verdicts(p, reach_p(reached, far), believed.max(axis=1), settings.labelling)
     is_named = np.isin(kind, named)
     right = believed[: len(kind)].argmax(axis=1) == kind
     should = np.concatenate(
@@ -148,11 +151,7 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
             np.full(len(some), "novel"),
         ]
     )
-    plain = evidence(seen.test.responsibilities, counts)
-    result: dict[str, Any] = {
-        "unnamed_auroc": float(roc_auc_score(is_named, far)),
-        "evidence_auroc": float(roc_auc_score(is_named, plain)),
-    }
+    result: dict[str, Any] = {"unnamed_auroc": float(roc_auc_score(is_named, far[: len(kind)]))}
     for name in VERDICTS:
         both = ((found == name) & (should == name)).sum()
         result[f"{name}_precision"] = float(both / max((found == name).sum(), 1))
@@ -187,13 +186,17 @@ def _ours(
     models: list[NoveltyModel] = []
 
     def learn() -> Scorer:
-        model = fit_novelty(vectors[case.rows], case.messages, case.held, known, pool, labels)
+        centre = vectors[case.rows].mean(axis=0)
+        base = directions(vectors[case.rows], centre)
+        near = nearest(base, base, NEIGHBOURS, own=np.arange(len(base)))
+        model = fit_novelty(near, case.messages, case.held, known, pool, labels)
         models.append(model)
         parts = iter(((seen.test, test), (seen.strange, strange)))
 
-        def scorer(queries: np.ndarray) -> np.ndarray:
+        def scorer(items: np.ndarray) -> np.ndarray:
             scores, logit = next(parts)
-            return novelty_score(model, queries, scores.log_prob, logit)
+            found = nearest(directions(items, centre), base, NEIGHBOURS)
+            return novelty_score(model, found, scores.log_prob, logit)
 
         return scorer
 

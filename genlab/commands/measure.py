@@ -237,7 +237,7 @@ def novelty(
         alarms = ["alarms_1", "alarms_5", "alarms_10", "caught_5"]
         yield from table(ours, ["case", "labels", *alarms])
         yield "half of the kinds named: seen but unnamed against named, and the verdicts"
-        columns = ["case", "unnamed_auroc", "unnamed_auroc_sd", "evidence_auroc"]
+        columns = ["case", "unnamed_auroc", "unnamed_auroc_sd"]
         for verdict in ("known", "unnamed", "between", "novel"):
             columns += [f"{verdict}_precision", f"{verdict}_recall"]
         yield from table(found["verdicts"], columns)

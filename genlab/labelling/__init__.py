@@ -16,14 +16,13 @@ from genlab.labelling.propagation import (
     LabelModel,
     Propagation,
     apply_labels,
-    evidence,
     fit_labels,
     label_probabilities,
     propagate,
     s_ood,
     update_labels,
 )
-from genlab.labelling.reach import Reach, fit_reach, reach_p
+from genlab.labelling.reach import Reach, fit_reach, reach_p, update_reach
 from genlab.labelling.responsibilities import Responsibilities, from_stored, top
 from genlab.labelling.suggest import Suggestion, suggest
 
@@ -44,7 +43,6 @@ __all__ = [
     "apply_labels",
     "conformal_p",
     "ece",
-    "evidence",
     "fit_labels",
     "fit_novelty",
     "fit_reach",
@@ -68,5 +66,6 @@ __all__ = [
     "themselves",
     "top",
     "update_labels",
+    "update_reach",
     "verdicts",
 ]

@@ -15,7 +15,7 @@ class Ground(NamedTuple):
     """N stored patterns under one model version."""
 
     responsibilities: Responsibilities  # (N, K)
-    centre: np.ndarray  # (D,) mean of their vectors
+    centre: np.ndarray  # (D,) the mean vector, of those that were there at the training
     unit: np.ndarray  # (N, D) float32 directions of their vectors from the centre
     near: Neighbours  # (N, k) the nearest other patterns of each
     steps: sparse.csr_matrix  # (N, N) transition probabilities of a walk over them
@@ -29,14 +29,19 @@ class Queries(NamedTuple):
     unit: np.ndarray  # (Q, D)
     steps: sparse.csr_matrix  # (Q, N) the first step of a walk from each
     stored: slice | np.ndarray | None = None  # their rows among the stored ones, None if new
+    near: Neighbours | None = None  # of new ones, among the stored
 
 
 def lay_ground(
-    vectors: np.ndarray, responsibilities: Responsibilities, near: Neighbours | None = None
+    vectors: np.ndarray,
+    responsibilities: Responsibilities,
+    near: Neighbours | None = None,
+    centre: np.ndarray | None = None,
 ) -> Ground:
     """The ground of ``vectors`` (N, D) with ``responsibilities`` (N, K).
 
     ``near``: their nearest neighbours where they are known already; else found, exactly.
+    ``centre`` (D,): where directions start, the mean of ``vectors`` if None.
     """
     rows = as_rows(responsibilities)
     if len(vectors) != rows.shape[0]:
@@ -44,7 +49,8 @@ def lay_ground(
             f"found {len(vectors)} vectors and {rows.shape[0]} rows of responsibilities, expected "
             "one row for each pattern: score the patterns first"
         )
-    centre = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], np.float32)
+    if centre is None:
+        centre = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], np.float32)
     unit = directions(vectors, centre)
     if near is None:
         near = nearest(unit, unit, NEIGHBOURS, own=np.arange(len(unit)))
@@ -72,4 +78,4 @@ def queries(ground: Ground, vectors: np.ndarray, responsibilities: Responsibilit
         )
     unit = directions(vectors, ground.centre)
     found = nearest(unit, ground.unit, NEIGHBOURS)
-    return Queries(rows, unit, walk(neighbour_weights(found, len(ground.unit))))
+    return Queries(rows, unit, walk(neighbour_weights(found, len(ground.unit))), near=found)

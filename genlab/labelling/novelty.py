@@ -11,7 +11,7 @@ import numpy as np
 from genlab.config import LabellingSettings
 from genlab.errors import InputError
 from genlab.labelling.conformal import conformal_p, new_kind_share
-from genlab.labelling.neighbours import directions, nearest
+from genlab.labelling.neighbours import Neighbours
 from genlab.records import VERDICTS
 
 LOCAL = 0.5  # half-way from a neighbour distance (0) to a local outlier difference (1)
@@ -35,8 +35,6 @@ class Scale(NamedTuple):
 class NoveltyModel(NamedTuple):
     """What ordinary is, from N patterns, and the scores of messages kept back."""
 
-    centre: np.ndarray  # (D,)
-    base: np.ndarray  # (N, D) float32 unit vectors
     messages: np.ndarray  # (N,) distinct messages of each
     own: np.ndarray  # (N,) float32 remoteness of each, one message of its own left out
     gate: float  # remoteness at which the side scores count half
@@ -50,43 +48,45 @@ class NoveltyModel(NamedTuple):
 
 
 def fit_novelty(
-    vectors: np.ndarray,
+    near: Neighbours,
     messages: np.ndarray,
     held: np.ndarray,
     log_prob: np.ndarray,
     largest_logit: np.ndarray | None = None,
     labels_per_class: float = 0.0,
 ) -> NoveltyModel:
-    """Learn and calibrate on P patterns.
+    """Learn and calibrate on N patterns.
 
     Every pattern is a neighbour to others, and each is scored with one of its own messages left
     out, as a new message finds all of these; only the density needs patterns it never saw.
-    ``vectors`` (P, D); ``messages`` (P,) and of them ``held`` (P,) kept back (:func:`hold_out`);
-    ``log_prob`` (P,) nats under a model that never saw patterns kept back whole; ``largest_logit``
-    (P,) of a classifier trained on the labels, ``labels_per_class`` on average, where there are.
+    ``near``: the k nearest others of each; ``messages`` (N,), at least 1, and of them ``held`` (N,)
+    kept back (:func:`hold_out`; where none is, all calibrate); ``log_prob`` (N,) nats under a model
+    that never saw patterns kept back whole; ``largest_logit`` (N,) of a classifier trained on the
+    labels, ``labels_per_class`` on average, where there are.
     """
     messages, held = np.asarray(messages, np.int64), np.asarray(held, np.int64)
     known = {"messages": messages, "held": held, "log_prob": np.asarray(log_prob)}
-    if any(np.shape(each) != (len(vectors),) for each in known.values()):
+    if any(np.shape(each) != (len(near.rows),) for each in known.values()):
         found = ", ".join(f"{name} {each.shape}" for name, each in known.items())
-        raise InputError(f"fit_novelty: found {len(vectors)} vectors, {found}; expected one each")
+        raise InputError(
+            f"fit_novelty: found neighbours of {len(near.rows)} patterns and {found}, expected one "
+            "number for each pattern"
+        )
     if not messages.sum():
         raise InputError("fit_novelty: found no messages, expected at least one pattern to learn")
-    centre = vectors.mean(axis=0)
-    base = directions(vectors, centre)
-    rows = np.arange(len(base))
+    if not held.any():
+        held = messages
+    rows = np.arange(len(messages))
     plain = Scale(0.0, 1.0)
     model = NoveltyModel(
-        centre,
-        base,
         messages,
-        _near(base, base, messages, rows)[0],
+        _nearest_messages(near, messages, rows)[0],
         *(1.0, plain, plain, None, 0.0, np.zeros(0), np.zeros(0), 0.0),
     )
     unseen = rows[held >= messages]
     if len(unseen) < FEW_UNSEEN:
         unseen = rows
-    raw, local = _remoteness(model, vectors[unseen], unseen)
+    raw, local = _remoteness(model, _some(near, unseen), unseen)
     model = model._replace(
         gate=GATE * float(np.median(raw)) + 1e-9,
         remoteness=_scale(local),
@@ -99,7 +99,7 @@ def fit_novelty(
         )
     kept = np.flatnonzero(held)
     logits = None if largest_logit is None else largest_logit[kept]
-    scores = novelty_score(model, vectors[kept], log_prob[kept], logits, kept)
+    scores = novelty_score(model, _some(near, kept), known["log_prob"][kept], logits, kept)
     order = np.argsort(scores, kind="stable")
     return model._replace(
         calibration=scores[order],
@@ -110,7 +110,7 @@ def fit_novelty(
 
 def novelty_score(
     model: NoveltyModel,
-    vectors: np.ndarray,
+    near: Neighbours,
     log_prob: np.ndarray,
     largest_logit: np.ndarray | None = None,
     own: np.ndarray | None = None,
@@ -120,10 +120,11 @@ def novelty_score(
     d: mean distance (1 - cosine) to the k nearest messages, less LOCAL of what is usual among those
     neighbours (k-NN distance and local outlier factor, Breunig et al. 2000, half-way); g in [0, 1]:
     0 where the nearest messages have this very pattern, known whatever a smooth density says of it;
-    each standardised on patterns kept back.  ``own`` (Q,): row among the N patterns that a stored
-    pattern is, -1 for none; one of its messages is then left out, as if it had not come yet.
+    each standardised on patterns kept back.  ``near``: of each query among the N patterns, as many
+    as in the fit.  ``own`` (Q,): row among the N patterns that a stored pattern is, -1 for none;
+    one of its messages is then left out, as if it had not come yet.
     """
-    raw, local = _remoteness(model, vectors, own)
+    raw, local = _remoteness(model, near, own)
     gate = raw / (raw + model.gate)
     side = SIDE * _standard(model.density, -log_prob)
     if model.head is not None:
@@ -153,7 +154,7 @@ def novelty_p(
 
 def verdicts(
     novelty_p: np.ndarray,
-    evidence: np.ndarray,
+    reach_p: np.ndarray,
     confidence: np.ndarray,
     settings: LabellingSettings,
     labelled: np.ndarray | None = None,
@@ -162,13 +163,13 @@ def verdicts(
 
     known: an expert labelled this very pattern (``labelled`` (N,) bool);
     novel: novelty_p < settings.novel_p;
-    unnamed: evidence < settings.min_evidence, its components carry no label;
+    unnamed: reach_p < settings.unnamed_p, labels hardly reach it;
     between: confidence < settings.between_confidence, several labels claim it;
     known: otherwise.  All inputs (N,) in [0, 1].
     """
     rules = [
         novelty_p < settings.novel_p,
-        evidence < settings.min_evidence,
+        reach_p < settings.unnamed_p,
         confidence < settings.between_confidence,
     ]
     codes = np.select(rules, [_NOVEL, _UNNAMED, _BETWEEN], default=_KNOWN)
@@ -178,23 +179,20 @@ def verdicts(
 
 
 def _remoteness(
-    model: NoveltyModel, vectors: np.ndarray, own: np.ndarray | None
+    model: NoveltyModel, near: Neighbours, own: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(Q,) mean distance to the k nearest messages, and what is left of it without LOCAL."""
-    raw, near, weight = _near(directions(vectors, model.centre), model.base, model.messages, own)
-    return raw, raw - LOCAL * (weight * model.own[near]).sum(axis=1)
+    raw, index, weight = _nearest_messages(near, model.messages, own)
+    return raw, raw - LOCAL * (weight * model.own[index]).sum(axis=1)
 
 
-def _near(
-    queries: np.ndarray, base: np.ndarray, messages: np.ndarray, own: np.ndarray | None
+def _nearest_messages(
+    near: Neighbours, messages: np.ndarray, own: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(Q,) mean distance to the k nearest messages; (Q, m) their patterns and the weight of each.
-
-    k = 1.5 N^(1/4): the rate for densities on some dozen dimensions (Mack and Rosenblatt 1979).
-    """
-    k = max(1, round(1.5 * len(base) ** 0.25))
-    found = nearest(queries, base, k, own)
-    index, distance = found.rows, np.maximum(1.0 - found.cosine, 0.0)
+    """(Q,) mean distance to the k nearest messages, of as many patterns; (Q, m) these patterns and
+    the weight of each."""
+    index, distance = near.rows, np.maximum(1.0 - near.cosine, 0.0)
+    k = max(1, index.shape[1])
     count = messages[index]
     if own is not None:  # the other messages of the pattern itself, at distance 0
         index = np.column_stack([own.clip(0), index])
@@ -204,6 +202,10 @@ def _near(
     taken = np.clip(k - before, 0, count).astype(np.float32)
     weight = taken / np.maximum(taken.sum(axis=1, keepdims=True), 1)
     return (weight * distance).sum(axis=1), index, weight
+
+
+def _some(near: Neighbours, rows: np.ndarray) -> Neighbours:
+    return Neighbours(near.rows[rows], near.cosine[rows])
 
 
 def _scale(scores: np.ndarray) -> Scale:

@@ -19,6 +19,7 @@ from genlab.labelling.head import Head, fit_head, self_train
 from genlab.labelling.label_store import NO_LABEL, as_labels, label_counts
 from genlab.labelling.label_store import tau as tau_of
 from genlab.labelling.novelty import verdicts
+from genlab.labelling.reach import Reach, fit_reach, reach, reach_p, update_reach
 from genlab.labelling.responsibilities import (
     Responsibilities,
     as_rows,
@@ -26,9 +27,6 @@ from genlab.labelling.responsibilities import (
 )
 from genlab.labelling.stack import Views, fit_exponents, pooled
 
-REACH = (
-    0.2  # labelled patterns a component needs to count as fully reached (CLINC150: 0.1-0.5 alike)
-)
 FOLDS = 3  # of each label's patterns, kept back in turn
 _ONE_BY_ONE = 8  # new labels that are walked from one at a time
 _FEWER = 2000  # unlabelled patterns that teach the head while a fold is kept back
@@ -47,6 +45,7 @@ class LabelModel(NamedTuple):
     taught: np.ndarray  # (N, Y) float32 probabilities of the head for the stored patterns
     exponents: np.ndarray  # (3,) of the views, in the order of stack.Views
     cross_fitted: CrossFitted  # labelled patterns judged without their own labels
+    reach: Reach  # how well labels reach each stored pattern
 
 
 class Propagation(NamedTuple):
@@ -56,7 +55,7 @@ class Propagation(NamedTuple):
     probabilities: np.ndarray  # (N, Y) p(y|x), calibrated, rows sum to 1
     confidence: np.ndarray  # (N,) probability that `label` is right: 1 if given, 0 if -1
     s_ood: np.ndarray  # (N,) 1 - max_c (r_c(x) max_y tau[c, y])
-    evidence: np.ndarray  # (N,) share of the responsibilities in components labels reach
+    evidence: np.ndarray  # (N,) chance that a walk from it meets a label (reach)
     verdict: np.ndarray  # (N,) strings of records.VERDICTS
     model: LabelModel
 
@@ -87,17 +86,6 @@ def s_ood(responsibilities: Responsibilities, tau: np.ndarray) -> np.ndarray:
     return np.clip(1.0 - weighted_row_max(as_rows(responsibilities), best), 0.0, 1.0)
 
 
-def evidence(responsibilities: Responsibilities, counts: np.ndarray) -> np.ndarray:
-    """Share of the responsibilities in components that labels reach: (N,) in [0, 1].
-
-    sum_c r_c(x) * min(1, n_c / REACH) with n_c = sum_y s[c, y].  Unlike s_ood it tells "nobody
-    labelled this kind" from "labels disagree", also with a single label.
-    """
-    reached = np.minimum(1.0, counts.sum(axis=1) / REACH)
-    rows = as_rows(responsibilities)
-    return np.clip(np.asarray(rows @ reached.astype(rows.dtype)), 0.0, 1.0)
-
-
 def fit_labels(
     ground: Ground, labels: np.ndarray, n_labels: int, settings: LabellingSettings
 ) -> LabelModel:
@@ -114,6 +102,7 @@ def fit_labels(
         np.exp(fitted.head.log_probabilities(ground.unit)),
         exponents,
         CrossFitted(rows, labels[rows], pooled(views, exponents)),
+        fit_reach(ground, labels),
     )
 
 
@@ -143,13 +132,13 @@ def apply_labels(
     )
     views = _views(queries, model.tau, model.reached, model.factors, head)
     probabilities = pooled(views, model.exponents)
-    reach = evidence(rows, model.counts)
+    reached = reach(model.reach, queries)
     labelled = bool((model.labels != NO_LABEL).any())
     if n_labels and labelled:
         label = probabilities.argmax(axis=1)
         # One label alone has nothing to be compared with: only its reach says anything.
         likeliest = np.take_along_axis(probabilities, label[:, None], axis=1).ravel()
-        confidence = likeliest if n_labels > 1 else reach
+        confidence = likeliest if n_labels > 1 else reached
         label = np.where(confidence > 0, label, NO_LABEL)
     else:
         label = np.full(rows.shape[0], NO_LABEL)
@@ -160,9 +149,11 @@ def apply_labels(
         known = given != NO_LABEL
         label = np.where(known, given, label)
         confidence = np.where(known, 1.0, confidence)
-    verdict = verdicts(np.asarray(novelty_p), reach, confidence, settings, known)
+    far = reach_p(model.reach, reached)
+    claimed = confidence if n_labels > 1 else np.ones_like(confidence)  # one is never in between
+    verdict = verdicts(np.asarray(novelty_p), far, claimed, settings, known)
     return Propagation(
-        label, probabilities, confidence, s_ood(rows, model.tau), reach, verdict, model
+        label, probabilities, confidence, s_ood(rows, model.tau), reached, verdict, model
     )
 
 
@@ -214,6 +205,7 @@ def update_labels(
         factors=factors,
         head=head,
         taught=taught,
+        reach=update_reach(ground, model.reach, labels),
     )
 
 

@@ -5,96 +5,118 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from genlab.errors import InputError
 from genlab.labelling.conformal import conformal_p
+from genlab.labelling.graph import walk
+from genlab.labelling.ground import Ground, Queries
 from genlab.labelling.label_store import NO_LABEL, as_labels
-from genlab.labelling.neighbours import Neighbours, directions, nearest
-from genlab.labelling.responsibilities import Responsibilities, as_rows
 
-SHARPNESS = 12.0  # graph weights exp(12 (cosine - 1))
-EDGES = 15  # neighbours of a pattern in the graph
 BRIDGE = 0.5  # share of the walk's steps that go through a component
 STAY = 0.97  # the walk goes on with this probability: labels far away say less
 STEPS = 40
 FOLDS = 5  # of the labels, to see how far the others reach
 LEAST = 0.02  # smaller responsibilities are no way through a component
+FAINT = 1e-4  # chance of meeting a new label in one exact number of steps that is given up
+ONE_BY_ONE = 8  # new labels that are walked from one at a time
 
 
 class Reach(NamedTuple):
-    """How well labels reach the N patterns of a graph."""
+    """How well labels reach the N patterns of a ground."""
 
-    base: np.ndarray  # (N, D) unit vectors
-    centre: np.ndarray  # (D,)
-    share: np.ndarray  # (N,) in [0, 1]
+    labelled: np.ndarray  # (N,) bool
+    share: np.ndarray  # (N,) in [0, 1]: chance that a walk from each meets a label
     calibration: np.ndarray  # (M,) reach of labelled patterns, each without its own label
+    into: sparse.csr_matrix  # (K, N) steps from each pattern to a component
+    out: sparse.csr_matrix  # (N, K) and from each component to a pattern; columns sum to 1
 
 
-def fit_reach(vectors: np.ndarray, responsibilities: Responsibilities, labels: np.ndarray) -> Reach:
+def fit_reach(ground: Ground, labels: np.ndarray) -> Reach:
     """The chance that a random walk from a pattern meets a labelled one.
 
     The walk steps to a near pattern, or through a component to another of its patterns, and ends
     with probability 1 - STAY at every step: h = STAY (A h), h = 1 where a label is (harmonic
-    functions, Zhu et al. 2003, with killing).  ``vectors`` (N, D), ``responsibilities`` (N, K) of
-    the same rows, ``labels`` (N,) indices, -1 for none.  The calibration takes a fold of each
-    label's patterns back at a time; labels given once cannot take part.
+    functions, Zhu et al. 2003, with killing), of walks of at most STEPS.  ``labels`` (N,) indices,
+    -1 for none.  The calibration takes a fold of each label's patterns back at a time; labels given
+    once cannot take part.
     """
-    rows = sparse.csr_matrix(as_rows(responsibilities), dtype=np.float64, copy=True)
-    if rows.shape[0] != len(vectors):
-        raise InputError(
-            f"reach: found {len(vectors)} vectors and {rows.shape[0]} rows of responsibilities, "
-            "expected one row per vector; score these patterns first"
-        )
-    labels = as_labels(labels, len(vectors), int(np.max(labels, initial=NO_LABEL)) + 1)
+    labels = as_labels(labels, len(ground.unit), int(np.max(labels, initial=NO_LABEL)) + 1)
+    rows = sparse.csr_matrix(ground.responsibilities, dtype=np.float32, copy=True)
     rows.data[rows.data < LEAST] = 0.0
     rows.eliminate_zeros()
-    centre = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1])
-    base = directions(vectors, centre)
-    found = nearest(base, base, EDGES, np.arange(len(base)))
-    start = np.arange(len(base) + 1) * found.rows.shape[1]
-    edges = (_weights(found).ravel(), found.rows.ravel(), start)
-    graph = sparse.csr_matrix(edges, shape=(len(base),) * 2)
-    near = _rows_to_one(graph.maximum(graph.T))
-    out, back = _rows_to_one(rows), _rows_to_one(rows.T)
+    labelled, fold = labels != NO_LABEL, _folds(labels)
+    folds = np.unique(fold[fold >= 0])
+    model = Reach(
+        labelled, np.zeros(len(labels)), np.zeros(0), walk(rows).T.tocsr(), walk(rows.T).T.tocsr()
+    )
+    # All labels first, then without each fold.
+    given = labelled[:, None] & (fold[:, None] != np.append(NO_LABEL - 1, folds))
+    share = _walked(ground, model, given)
+    kept_back = [ground.steps[fold == f] @ share[:, i] for i, f in enumerate(folds, start=1)]
+    return model._replace(share=share[:, 0], calibration=np.concatenate([np.zeros(0), *kept_back]))
 
-    def walk(labelled: np.ndarray) -> np.ndarray:
-        share = labelled.astype(np.float64)
-        for _ in range(STEPS):
-            share = STAY * ((1 - BRIDGE) * (near @ share) + BRIDGE * (out @ (back @ share)))
-            share[labelled] = 1.0
-        return share
 
+def update_reach(ground: Ground, model: Reach, labels: np.ndarray) -> Reach:
+    """What ``labels`` (N,) change at once; the calibration stays as it was fitted.
+
+    A few new labels cost only what they reach, because a walk that comes to one now ends there:
+    h'(x) = h(x) + g(x) (1 - h(target)), g the chance to meet it before any other; labels taken
+    back, or many at once, cost all walks.
+    """
     labelled = labels != NO_LABEL
-    fold = _folds(labels)
-    calibration = []
-    for each in np.unique(fold[fold >= 0]):
-        taken = fold == each
-        calibration.append(_read(found, walk(labelled & ~taken))[taken])
-    return Reach(base, centre, walk(labelled), np.concatenate([np.zeros(0), *calibration]))
+    added = np.flatnonzero(labelled & ~model.labelled)
+    if (model.labelled & ~labelled).any() or len(added) > ONE_BY_ONE:
+        share = _walked(ground, model, labelled[:, None])[:, 0]
+        return model._replace(labelled=labelled, share=share)
+    share, closed = model.share.copy(), model.labelled.copy()
+    for target in added:
+        closed[target] = True
+        share += _meets(ground, model, closed, int(target)) * (1.0 - share[target])
+    return model._replace(labelled=labelled, share=np.minimum(share, 1.0))
 
 
-def reach(model: Reach, vectors: np.ndarray) -> np.ndarray:
-    """(Q,) in [0, 1]: what labels reach of ``vectors`` (Q, D), by their near patterns.
+def reach(model: Reach, queries: Queries) -> np.ndarray:
+    """(Q,) in [0, 1]: what labels reach of the queries, by their near patterns.
 
     Low for what was seen but nobody labelled, whatever its density.
     """
-    return _read(nearest(directions(vectors, model.centre), model.base, EDGES), model.share)
+    return np.clip(np.asarray(queries.steps @ model.share, np.float64), 0.0, 1.0)
 
 
 def reach_p(model: Reach, reached: np.ndarray) -> np.ndarray:
-    """(Q,) conformal p-value of a reach: how often a pattern of a labelled kind has as little."""
-    return conformal_p(-model.calibration, -reached)
+    """(Q,) how often a pattern of a labelled kind is reached as little, in [0, 1].
+
+    The conformal p-value with the reach itself to break ties: (#{calibration < r} + r (1 +
+    #{calibration = r})) / (M + 1).  So without calibration (no label given twice) the reach stands
+    for its p-value, what no label reaches has 0, and the error against a conformal p-value is at
+    most 1 / (M + 1).
+    """
+    return conformal_p(-model.calibration, -reached, uniforms=reached)
 
 
-def _weights(found: Neighbours) -> np.ndarray:
-    weights: np.ndarray = np.exp(SHARPNESS * (found.cosine.astype(np.float64) - 1))
-    return weights
+def _walked(ground: Ground, model: Reach, labelled: np.ndarray) -> np.ndarray:
+    """(N, F) shares for F sets of labelled patterns, ``labelled`` (N, F) bool."""
+    share = labelled.astype(np.float32)
+    for _ in range(STEPS):
+        through = model.into.T @ (model.out.T @ share)
+        share = STAY * ((1 - BRIDGE) * (ground.steps @ share) + BRIDGE * through)
+        share[labelled] = 1.0
+    return share.astype(np.float64)
 
 
-def _read(found: Neighbours, share: np.ndarray) -> np.ndarray:
-    """(Q,) mean share of the neighbours, by weight."""
-    weight = _weights(found)
-    total = np.maximum(weight.sum(axis=1), 1e-300)
-    return np.clip((weight * share[found.rows]).sum(axis=1) / total, 0.0, 1.0)
+def _meets(ground: Ground, model: Reach, closed: np.ndarray, target: int) -> np.ndarray:
+    """(N,) chance that a walk from each meets ``target`` before any other of ``closed``."""
+    met = np.zeros(len(closed))
+    met[target] = 1.0
+    # The patterns from which it is met in exactly so many steps, and how likely.
+    first = sparse.csr_matrix(([np.float32(1.0)], [target], [0, 1]), shape=(1, len(closed)))
+    for _ in range(STEPS):
+        through = (first @ model.out) @ model.into
+        first = STAY * ((1 - BRIDGE) * (first @ ground.back) + BRIDGE * through)
+        first.data[closed[first.indices] | (first.data < FAINT)] = 0.0
+        first.eliminate_zeros()
+        if not first.nnz:
+            break
+        met[first.indices] += first.data
+    return met
 
 
 def _folds(labels: np.ndarray) -> np.ndarray:
@@ -105,10 +127,3 @@ def _folds(labels: np.ndarray) -> np.ndarray:
         if len(own) > 1:
             fold[own] = np.arange(len(own)) % FOLDS
     return fold
-
-
-def _rows_to_one(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Each row divided by its sum; a row without entries stays empty."""
-    matrix = sparse.csr_matrix(matrix)
-    total = np.asarray(matrix.sum(axis=1)).ravel()
-    return sparse.diags_array(1.0 / np.where(total > 0, total, 1.0)).tocsr() @ matrix

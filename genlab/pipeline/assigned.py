@@ -10,8 +10,20 @@ from scipy import sparse
 
 from genlab.config import LabellingSettings
 from genlab.errors import InputError, NotReady
-from genlab.labelling import NO_LABEL, Ground, Propagation, lay_ground, propagate
-from genlab.labelling.neighbours import Neighbours
+from genlab.labelling import (
+    NO_LABEL,
+    Ground,
+    NoveltyModel,
+    Propagation,
+    Queries,
+    fit_novelty,
+    lay_ground,
+    novelty_p,
+    novelty_score,
+    propagate,
+)
+from genlab.labelling.graph import NEIGHBOURS
+from genlab.labelling.neighbours import Neighbours, nearest
 from genlab.pipeline.tables import matrix, ragged, strings
 from genlab.store import Store
 
@@ -33,13 +45,9 @@ class Assigned(NamedTuple):
     log_px: np.ndarray  # (N,) nats
     novelty_p: np.ndarray  # (N,)
     map_xy: np.ndarray  # (N, 2)
+    messages: np.ndarray  # (N,) distinct ones at the training, 0: the pattern came later
+    held: np.ndarray  # (N,) of them kept back for calibration
     table: pa.Table  # everything as stored, the same rows
-
-    @property
-    def calibration(self) -> np.ndarray:
-        """(M,) log p(x) of the patterns kept out of training; of all where none was."""
-        out = self.table["held_out"].to_numpy(zero_copy_only=False)
-        return self.log_px[out] if out.any() else self.log_px
 
     def rows_of(self, pattern_ids: list[str]) -> np.ndarray:
         """Rows of the given patterns; InputError for one that is not assigned."""
@@ -85,6 +93,8 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
     ids = strings(table["pattern_id"])
     below = store.read("assignments.ground", version=version)
     vectors = matrix(below["vector"])
+    messages = below["messages"].to_numpy()
+    then = vectors[messages > 0].mean(axis=0) if messages.any() else None
     return Assigned(
         version,
         components,
@@ -92,11 +102,13 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
         strings(table["canonical_text"]),
         table["message_count"].to_numpy(),
         rows,
-        lay_ground(vectors, rows, _stored_neighbours(below, ids)),
+        lay_ground(vectors, rows, _stored_neighbours(below, ids), then),
         vectors,
         table["log_px"].to_numpy(),
         table["novelty_p"].to_numpy(),
         np.column_stack([table["map_x"].to_numpy(), table["map_y"].to_numpy()]),
+        messages,
+        below["held_messages"].to_numpy(),
         table,
     )
 
@@ -125,6 +137,32 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
 def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:
     """p(y|x), confidence, s_ood and verdict of every pattern, from the labels as they stand."""
     return propagate(assigned.ground, labels.given, labels.names, settings, assigned.novelty_p)
+
+
+def version_novelty(assigned: Assigned) -> NoveltyModel:
+    """What is ordinary to the version: the patterns it was trained with, as they were then."""
+    then = np.flatnonzero(assigned.messages)
+    near, unit = assigned.ground.near, assigned.ground.unit
+    if assigned.messages[near.rows[then]].all():
+        place = np.cumsum(assigned.messages > 0) - 1
+        near = Neighbours(place[near.rows[then]], near.cosine[then])
+    else:
+        near = nearest(unit[then], unit[then], NEIGHBOURS, own=np.arange(len(then)))
+    return fit_novelty(near, assigned.messages[then], assigned.held[then], assigned.log_px[then])
+
+
+def new_novelty_p(
+    assigned: Assigned, model: NoveltyModel, asked: Queries, log_prob: np.ndarray
+) -> np.ndarray:
+    """(Q,) p-values of new patterns, with ``log_prob`` (Q,) and :func:`version_novelty`.
+
+    Patterns that came after the training do not count: what is new stays so until it is learnt.
+    """
+    then = assigned.messages > 0
+    near = asked.near
+    if near is None or not then.all():
+        near = nearest(asked.unit, assigned.ground.unit[then], NEIGHBOURS)
+    return novelty_p(model, novelty_score(model, near, log_prob))
 
 
 def _stored_neighbours(table: pa.Table, pattern_ids: np.ndarray) -> Neighbours | None:

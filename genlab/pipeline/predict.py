@@ -14,6 +14,7 @@ from genlab.ingest.structured import flaw
 from genlab.labelling import (
     NO_LABEL,
     LabelModel,
+    NoveltyModel,
     Queries,
     apply_labels,
     fit_labels,
@@ -22,7 +23,15 @@ from genlab.labelling import (
     some,
 )
 from genlab.models.component_vae import ComponentVAE
-from genlab.pipeline.assigned import Assigned, Labels, active_version, load_assigned, load_labels
+from genlab.pipeline.assigned import (
+    Assigned,
+    Labels,
+    active_version,
+    load_assigned,
+    load_labels,
+    new_novelty_p,
+    version_novelty,
+)
 from genlab.pipeline.scored import score_vectors
 from genlab.store import Store
 from genlab.training.checkpoints import load_model
@@ -37,7 +46,7 @@ class _Force(NamedTuple):
     assigned: Assigned
     labels: Labels
     label_model: LabelModel
-    calibration: np.ndarray  # (M,) log p(x) of held-out patterns
+    novelty: NoveltyModel
 
 
 class Predictor:
@@ -110,14 +119,11 @@ class Predictor:
             return stored, novelty_p, given
         vectors = self._embed([canonical[i] for i in new])
         scored = score_vectors(
-            self._loaded_model(),
-            vectors,
-            force.calibration,
-            self._settings.labelling.stored_responsibilities,
+            self._loaded_model(), vectors, self._settings.labelling.stored_responsibilities
         )
         rows = from_stored(scored.components, scored.responsibilities, force.assigned.components)
         fresh = queries(force.assigned.ground, vectors, rows)
-        novelty_p[new] = scored.novelty_p
+        novelty_p[new] = new_novelty_p(force.assigned, force.novelty, fresh, scored.scores.log_prob)
         order = np.empty(len(ids), int)
         old = np.flatnonzero(at >= 0)
         order[old], order[new] = np.arange(len(old)), len(old) + np.arange(len(new))
@@ -140,8 +146,9 @@ class Predictor:
             self._model = None
         if held is None or held.key[:2] != key[:2]:
             assigned = load_assigned(self._store, active["version"], active["components"])
+            novelty = version_novelty(assigned)
         else:
-            assigned = held.assigned
+            assigned, novelty = held.assigned, held.novelty
         labels = load_labels(self._store, assigned)
         self._force = _Force(
             key,
@@ -153,7 +160,7 @@ class Predictor:
                 len(labels.names),
                 self._settings.labelling,
             ),
-            assigned.calibration,
+            novelty,
         )
         return self._force
 

@@ -12,7 +12,13 @@ from genlab.labelling import apply_labels, fit_labels, from_stored, queries
 from genlab.labelling.graph import NEIGHBOURS
 from genlab.labelling.neighbours import directions, nearest
 from genlab.models.component_vae import ComponentVAE
-from genlab.pipeline.assigned import active_version, load_assigned, load_labels
+from genlab.pipeline.assigned import (
+    active_version,
+    load_assigned,
+    load_labels,
+    new_novelty_p,
+    version_novelty,
+)
 from genlab.pipeline.embed import embed
 from genlab.pipeline.labels import propagate_labels
 from genlab.pipeline.scored import assignment_rows, score_vectors
@@ -60,32 +66,27 @@ def score_new(
         labels = load_labels(store, assigned)
         known = store.read("assignments.positions", version=version)
         vectors = matrix(table["vector"])
-        scored = score_vectors(
-            model,
-            vectors,
-            assigned.calibration,
-            settings.labelling.stored_responsibilities,
-        )
+        scored = score_vectors(model, vectors, settings.labelling.stored_responsibilities)
         label_model = fit_labels(
             assigned.ground, labels.given, len(labels.names), settings.labelling
         )
         rows = from_stored(scored.components, scored.responsibilities, k)
-        spread = apply_labels(
-            queries(assigned.ground, vectors, rows),
-            label_model,
-            settings.labelling,
-            scored.novelty_p,
-        )
+        asked = queries(assigned.ground, vectors, rows)
+        p = new_novelty_p(assigned, version_novelty(assigned), asked, scored.scores.log_prob)
+        spread = apply_labels(asked, label_model, settings.labelling, p)
         positions = place_new(
             scored.scores.latent_mean, matrix(known["latent_mean"]), assigned.map_xy
         )
         # Among all patterns, the other new ones too, so that a new kind hangs together.
         base = np.vstack([assigned.ground.unit, directions(vectors, assigned.ground.centre)])
         place = np.arange(len(assigned.pattern_ids), len(base))
+        later = np.zeros(table.num_rows, int)
         stored = assignment_rows(
             table["pattern_id"],
             scored,
-            np.zeros(table.num_rows, bool),
+            later,
+            later,
+            p,
             spread,
             labels.names,
             positions,

@@ -9,7 +9,7 @@ import pyarrow as pa
 from genlab.labelling import (
     NO_LABEL,
     Propagation,
-    conformal_p,
+    hold_out,
     top,
 )
 from genlab.labelling.neighbours import Neighbours
@@ -24,48 +24,45 @@ class Scored(NamedTuple):
     scores: Scores
     components: np.ndarray  # (N, m) largest responsibilities first
     responsibilities: np.ndarray  # (N, m) summing to 1
-    novelty_p: np.ndarray  # (N,)
 
 
-def held_out(pattern_ids: Sequence[str], share: float) -> np.ndarray:
-    """(N,) bool: which patterns training never sees.  Decided by the id alone, so that no version
-    ever trains on what another is calibrated on."""
-    hashes = np.array([int(each[:8], 16) for each in pattern_ids], dtype=np.uint64)
-    return hashes < share * 2.0**32
+def held_back(pattern_ids: Sequence[str], messages: np.ndarray, share: float) -> np.ndarray:
+    """(N,) how many of each pattern's distinct ``messages`` (N,) are kept back for calibration.
 
-
-def score_vectors(
-    model: ComponentVAE,
-    vectors: np.ndarray,
-    calibration: np.ndarray | None,
-    stored: int,
-    is_calibration: np.ndarray | None = None,
-) -> Scored:
-    """Score (N, D) vectors.
-
-    ``calibration`` (M,): log p(x) of held-out patterns; None: those of these vectors where
-    ``is_calibration`` (N,).  ``stored``: how many responsibilities of each row are kept; they are
-    renormalised to sum to 1.
+    Training never sees a pattern that is kept back whole.  Decided by id and messages alone, and
+    what was trained on once is never kept back whole again: no version is calibrated on what one it
+    continues was trained on.
     """
+    hashes = np.array([int(each[:8], 16) for each in pattern_ids], dtype=np.float64)
+    return hold_out(messages, 1.0 - hashes / 2.0**32, share)
+
+
+def score_vectors(model: ComponentVAE, vectors: np.ndarray, stored: int) -> Scored:
+    """Score (N, D) vectors; the ``stored`` largest responsibilities of each are kept, and
+    renormalised to sum to 1."""
     scores = score(model, vectors)
-    if calibration is None:
-        calibration = scores.log_prob[is_calibration]
     components, values = top(scores.responsibilities, stored)
     values = values / values.sum(axis=1, keepdims=True)
-    return Scored(scores, components, values, conformal_p(-calibration, -scores.log_prob))
+    return Scored(scores, components, values)
 
 
 def assignment_rows(
     pattern_ids: pa.ChunkedArray,
     scored: Scored,
-    calibration_rows: np.ndarray,
+    messages: np.ndarray,
+    held: np.ndarray,
+    novelty_p: np.ndarray,
     propagation: Propagation,
     names: Sequence[str],
     positions: np.ndarray,
     near: Neighbours,
     base_ids: np.ndarray,
 ) -> pa.Table:
-    """The input of ``assignments.put``; ``near`` are rows of ``base_ids``."""
+    """The input of ``assignments.put``.
+
+    ``messages`` (N,) distinct ones at the training, 0 for what came later, and of them ``held``
+    (N,) kept back; ``near`` are rows of ``base_ids``.
+    """
     label = np.array([*names, None], dtype=object)[propagation.label]
     return pa.table(
         {
@@ -75,8 +72,10 @@ def assignment_rows(
             "latent_mean": list_column(scored.scores.latent_mean),
             "latent_logvar": list_column(scored.scores.latent_log_var),
             "log_px": scored.scores.log_prob.astype(np.float64),
-            "held_out": calibration_rows,
-            "novelty_p": scored.novelty_p,
+            "held_out": (held >= messages) & (messages > 0),
+            "messages": messages.astype(np.int32),
+            "held_messages": held.astype(np.int32),
+            "novelty_p": novelty_p,
             "label": pa.array(label, pa.string()),
             "confidence": propagation.confidence.astype(np.float64),
             "s_ood": propagation.s_ood.astype(np.float64),

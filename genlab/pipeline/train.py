@@ -9,11 +9,20 @@ import pyarrow as pa
 
 from genlab.config import Settings
 from genlab.errors import CheckpointError, NotReady
-from genlab.labelling import fit_labels, from_stored, lay_ground, propagate
+from genlab.labelling import (
+    fit_labels,
+    fit_novelty,
+    from_stored,
+    lay_ground,
+    novelty_p,
+    novelty_score,
+    propagate,
+    queries,
+)
 from genlab.labelling.neighbours import partners
 from genlab.labelling.responsibilities import spread_rows
 from genlab.models.component_vae import ComponentVAEConfig, make_config
-from genlab.pipeline.assigned import Assigned, load_assigned
+from genlab.pipeline.assigned import Assigned, load_assigned, new_novelty_p, version_novelty
 from genlab.pipeline.components import put_components, shared_rows
 from genlab.pipeline.epochs import run_epochs
 from genlab.pipeline.jobs import Job
@@ -21,7 +30,7 @@ from genlab.pipeline.metrics import before_and_after, label_metrics, version_met
 from genlab.pipeline.scored import (
     Scored,
     assignment_rows,
-    held_out,
+    held_back,
     label_indices,
     score_vectors,
 )
@@ -49,7 +58,13 @@ class _Data(NamedTuple):
     vectors: np.ndarray  # (N, D)
     names: list[str]
     labels: np.ndarray  # (N,)
-    held_out: np.ndarray  # (N,) bool
+    messages: np.ndarray  # (N,) distinct ones
+    held: np.ndarray  # (N,) of them kept back for calibration
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(N,) bool: what training sees."""
+        return self.held < self.messages
 
 
 def train_version(
@@ -68,13 +83,13 @@ def train_version(
     bare = lay_ground(data.vectors, np.ones((len(data.vectors), 1), np.float32))
     active = next(iter(store.rows("model_versions.active")), None)
     before = load_assigned(store, active["version"], active["components"]) if active else None
-    config = make_config(settings.model, data.vectors.shape[1], int((~data.held_out).sum()))
+    config = make_config(settings.model, data.vectors.shape[1], int(data.seen.sum()))
     parent = None if fresh else active
     state = _continue(store, parent, config, settings, encoder_version)
     grown = Grown([], 0, {})
     if state is None or before is None:
         parent = None
-        seen = data.vectors[~data.held_out]
+        seen = data.vectors[data.seen]
         state = new_state(config, seen, settings.training.learning_rate, settings.training.seed)
     else:
         grown = _grow(state, settings, data, before, config.components)
@@ -84,9 +99,9 @@ def train_version(
         settings,
         job,
         state,
-        data.vectors[~data.held_out],
-        data.labels[~data.held_out],
-        partners(data.vectors[~data.held_out]),
+        data.vectors[data.seen],
+        data.labels[data.seen],
+        partners(data.vectors[data.seen]),
         len(data.names),
         continued=parent is not None,
         note=_said(grown),
@@ -94,21 +109,19 @@ def train_version(
     seconds = time.perf_counter() - started
     job.raise_if_cancelled()
     job.progress(len(reports), "scoring every pattern", force=True)
-    scored = score_vectors(
-        state.model,
-        data.vectors,
-        None,
-        settings.labelling.stored_responsibilities,
-        data.held_out if data.held_out.any() else np.ones(len(data.vectors), bool),
-    )
+    scored = score_vectors(state.model, data.vectors, settings.labelling.stored_responsibilities)
     rows = from_stored(scored.components, scored.responsibilities, state.model.config.components)
     ground = bare._replace(responsibilities=rows)
-    spread = propagate(ground, data.labels, data.names, settings.labelling, scored.novelty_p)
+    log_prob = scored.scores.log_prob
+    novelty = fit_novelty(ground.near, data.messages, data.held, log_prob)
+    strange = novelty_score(novelty, ground.near, log_prob, own=np.arange(len(log_prob)))
+    p = novelty_p(novelty, strange)
+    spread = propagate(ground, data.labels, data.names, settings.labelling, p)
     job.progress(len(reports), "drawing the map", force=True)
     positions = _positions(settings, data, scored, before)
     counts = data.table["message_count"].to_numpy()
     metrics = {
-        **version_metrics(scored, spread, data.held_out, counts),
+        **version_metrics(scored, spread, ~data.seen, counts),
         **label_metrics(spread.model),
         "loss": reports[-1].loss if reports else None,
         "training_seconds": round(seconds, 3),
@@ -147,7 +160,9 @@ def train_version(
             "in_assignments": assignment_rows(
                 data.table["pattern_id"],
                 scored,
-                data.held_out,
+                data.messages,
+                data.held,
+                p,
                 spread,
                 data.names,
                 positions,
@@ -173,10 +188,12 @@ def _load(store: Store, settings: Settings, encoder_version: str) -> _Data:
     names = [row["name"] for row in store.rows("labels.names")]
     given = table["label"].to_pylist()
     names += sorted({y for y in given if y is not None} - set(names))
-    out = held_out(table["pattern_id"].to_pylist(), settings.training.holdout)
-    if out.sum() > len(out) - SMALLEST:
-        out[:] = False
-    return _Data(table, matrix(table["vector"]), names, label_indices(given, names), out)
+    messages = table["messages"].to_numpy()
+    held = held_back(table["pattern_id"].to_pylist(), messages, settings.training.holdout)
+    if (held < messages).sum() < SMALLEST:
+        held[:] = 0
+    labels = label_indices(given, names)
+    return _Data(table, matrix(table["vector"]), names, labels, messages, held)
 
 
 def _continue(
@@ -219,11 +236,18 @@ def _grow(
 
     ``asked``: K of a model made from nothing.
     """
-    seen = data.vectors[~data.held_out]
-    scored = score_vectors(
-        state.model, seen, before.calibration, settings.labelling.stored_responsibilities
-    )
-    return grow(state, seen, scored.novelty_p < settings.labelling.novel_p, asked)
+    p = np.ones(len(data.vectors))
+    mine, theirs = shared_rows(data.table["pattern_id"], before)
+    p[mine] = before.novelty_p[theirs]
+    new = np.setdiff1d(np.flatnonzero(data.seen), mine)
+    if len(new):
+        vectors = data.vectors[new]
+        scored = score_vectors(state.model, vectors, settings.labelling.stored_responsibilities)
+        rows = from_stored(scored.components, scored.responsibilities, before.components)
+        asked_of = queries(before.ground, vectors, rows)
+        p[new] = new_novelty_p(before, version_novelty(before), asked_of, scored.scores.log_prob)
+    novel = p[data.seen] < settings.labelling.novel_p
+    return grow(state, data.vectors[data.seen], novel, asked)
 
 
 def _said(grown: Grown) -> str:

@@ -15,7 +15,10 @@ from genlab.labelling import (
     novelty_p,
     novelty_score,
 )
-from genlab.labelling.novelty import LOCAL, SIDE
+from genlab.labelling.neighbours import Neighbours, directions, nearest
+from genlab.labelling.novelty import LOCAL, SIDE, NoveltyModel
+
+K = 7
 
 
 def cluster(rng, size, dimensions=12):
@@ -29,11 +32,23 @@ def density(x):
     return -0.5 * (x.astype(float) ** 2).sum(axis=1) / 10
 
 
-def fitted(rng, size=400):
+def among(x, queries=None) -> Neighbours:
+    """The K nearest of x, by the centred cosine, to the queries; to each of x itself if None."""
+    base = directions(x, x.mean(axis=0))
+    if queries is None:
+        return nearest(base, base, K, np.arange(len(x)))
+    return nearest(directions(queries, x.mean(axis=0)), base, K)
+
+
+def fitted(rng, size=400) -> tuple[NoveltyModel, np.ndarray]:
     x = cluster(rng, size)
     messages = np.ones(size, int)
     held = hold_out(messages, rng.random(size), 0.3)
-    return fit_novelty(x, messages, held, density(x)), x, held
+    return fit_novelty(among(x), messages, held, density(x)), x
+
+
+def score(model, x, queries):
+    return novelty_score(model, among(x, queries), density(queries))
 
 
 def test_weighted_p_is_that_of_repeated_scores():
@@ -77,23 +92,22 @@ def test_new_kinds_by_good_and_turing():
 def test_score_by_hand():
     """The formula over all distances at once."""
     rng = np.random.default_rng(3)
-    model, x, _ = fitted(rng, 60)
+    model, x = fitted(rng, 60)
     query, log_p = cluster(rng, 1), np.array([-4.0])
-    k = round(1.5 * 60**0.25)
     unit = x - x.mean(axis=0)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     q = query[0] - x.mean(axis=0)
     q /= np.linalg.norm(q)
     distance = 1 - unit @ q
-    near = np.argsort(distance)[:k]
-    among = 1 - unit @ unit.T
-    np.fill_diagonal(among, np.inf)
-    own = np.sort(among, axis=1)[:, :k].mean(axis=1)
+    near = np.argsort(distance)[:K]
+    apart = 1 - unit @ unit.T
+    np.fill_diagonal(apart, np.inf)
+    own = np.sort(apart, axis=1)[:, :K].mean(axis=1)
     raw = distance[near].mean()
     local = (raw - LOCAL * own[near].mean() - model.remoteness.least) / model.remoteness.spread
     side = SIDE * (4.0 - model.density.least) / model.density.spread
     expected = local + raw / (raw + model.gate) * side
-    assert novelty_score(model, query, log_p)[0] == pytest.approx(expected, rel=1e-4)
+    assert novelty_score(model, among(x, query), log_p)[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_pattern_of_many_messages_is_known_whatever_its_density():
@@ -102,18 +116,20 @@ def test_a_pattern_of_many_messages_is_known_whatever_its_density():
     x, new = cluster(rng, 80), cluster(rng, 50)
     messages = np.ones(80, int)
     messages[0] = 10
-    model = fit_novelty(x, messages, np.zeros(80, int), density(x))
-    seen = novelty_score(model, x[:1], np.array([-1e4]), own=np.array([0]))
-    assert seen[0] < novelty_score(model, new, density(new)).min()
-    once = novelty_score(model, x[1:2], np.array([-1e4]), own=np.array([1]))
-    assert once[0] > novelty_score(model, new, density(new)).max()  # the only one of its pattern
+    near = among(x)
+    model = fit_novelty(near, messages, np.zeros(80, int), density(x))
+    own = [Neighbours(near.rows[[i]], near.cosine[[i]]) for i in (0, 1)]
+    seen = novelty_score(model, own[0], np.array([-1e4]), own=np.array([0]))
+    assert seen[0] < score(model, x, new).min()
+    once = novelty_score(model, own[1], np.array([-1e4]), own=np.array([1]))
+    assert once[0] > score(model, x, new).max()  # the only one of its pattern
 
 
 def test_what_is_far_is_stranger():
     rng = np.random.default_rng(5)
-    model, _, _ = fitted(rng)
+    model, x = fitted(rng)
     far, new = 6 * rng.normal(size=(200, 12)).astype("f4"), cluster(rng, 200)
-    scores = np.concatenate([novelty_score(model, part, density(part)) for part in (new, far)])
+    scores = np.concatenate([score(model, x, part) for part in (new, far)])
     assert roc_auc_score(np.repeat([0, 1], 200), scores) > 0.98
 
 
@@ -123,9 +139,8 @@ def test_false_alarms_are_as_many_as_asked_for(asked):
     alarms, total = 0, 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        model, _, _ = fitted(rng)
-        new = cluster(rng, 200)
-        p = novelty_p(model, novelty_score(model, new, density(new)), 1 - rng.random(200))
+        model, x = fitted(rng)
+        p = novelty_p(model, score(model, x, cluster(rng, 200)), 1 - rng.random(200))
         alarms, total = alarms + int((p <= asked).sum()), total + 200
     # Messages of one pool share their calibration of about 120: spread of a beta, over 40 pools.
     spread = np.sqrt(asked * (1 - asked) * (1 / total + 1 / (120 * 40)))
@@ -140,9 +155,8 @@ def test_lone_kinds_do_not_make_alarms_timid():
         x = np.vstack([cluster(rng, 60), 5 * rng.normal(size=(90, 12)).astype("f4")])
         messages = np.array([rng.integers(5, 20) for _ in range(60)] + [1] * 90)
         held = hold_out(messages, rng.random(150), 0.3)
-        model = fit_novelty(x, messages, held, density(x))
-        new = 5 * rng.normal(size=(100, 12)).astype("f4")
-        scores = novelty_score(model, new, density(new))
+        model = fit_novelty(among(x), messages, held, density(x))
+        scores = score(model, x, 5 * rng.normal(size=(100, 12)).astype("f4"))
         plain = conformal_p(model.calibration, scores, model.weights)
         timid.append((plain <= 0.05).mean())
         found.append((novelty_p(model, scores) <= 0.05).mean())
@@ -151,7 +165,7 @@ def test_lone_kinds_do_not_make_alarms_timid():
 
 
 def test_novelty_p_keeps_the_order():
-    model, _, _ = fitted(np.random.default_rng(6))
+    model, _ = fitted(np.random.default_rng(6))
     model = model._replace(new_kinds=0.2)
     scores = np.linspace(model.calibration[0] - 1, model.calibration[-1] + 1, 500)
     p = novelty_p(model, scores)
@@ -165,13 +179,23 @@ def test_a_head_adds_its_doubt():
     x = cluster(rng, 200)
     held = hold_out(np.ones(200, int), rng.random(200), 0.3)
     logit = rng.normal(size=200)
-    model = fit_novelty(x, np.ones(200, int), held, density(x), logit, 6.0)
+    model = fit_novelty(among(x), np.ones(200, int), held, density(x), logit, 6.0)
     new = cluster(rng, 1).repeat(2, axis=0)
-    sure, unsure = novelty_score(model, new, density(new), np.array([5.0, -5.0]))
+    near = among(x, new)
+    sure, unsure = novelty_score(model, near, density(new), np.array([5.0, -5.0]))
     assert unsure > sure
     assert model.head_weight == pytest.approx(0.5 * 6 / 8)
     with pytest.raises(InputError, match="no logits"):
-        novelty_score(model, new, density(new))
+        novelty_score(model, near, density(new))
+
+
+def test_where_nothing_is_kept_back_everything_calibrates():
+    rng = np.random.default_rng(9)
+    x, messages = cluster(rng, 100), rng.integers(1, 4, 100)
+    model = fit_novelty(among(x), messages, np.zeros(100, int), density(x))
+    assert model.weights.sum() == messages.sum()
+    far = (6 * rng.normal(size=(200, 12))).astype("f4")
+    assert (novelty_p(model, score(model, x, far)) <= 0.05).mean() > 0.8
 
 
 def test_budget_holds_on_average():
@@ -186,8 +210,9 @@ def test_budget_holds_on_average():
 
 
 def test_wrong_shapes_are_named():
-    x = np.zeros((3, 2), "f4")
+    near = Neighbours(np.zeros((3, 1), np.int32), np.ones((3, 1), np.float32))
     with pytest.raises(InputError, match=r"messages \(2,\)"):
-        fit_novelty(x, np.ones(2, int), np.zeros(3, int), np.zeros(3))
+        fit_novelty(near, np.ones(2, int), np.zeros(3, int), np.zeros(3))
+    nobody = Neighbours(near.rows[:0], near.cosine[:0])
     with pytest.raises(InputError, match="no messages"):
-        fit_novelty(x[:0], np.ones(0, int), np.zeros(0, int), np.zeros(0))
+        fit_novelty(nobody, np.ones(0, int), np.zeros(0, int), np.zeros(0))

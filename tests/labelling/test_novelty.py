@@ -35,17 +35,17 @@ def test_without_calibration_nothing_is_novel():
 
 
 def test_every_rule_and_their_order():
-    table = [  # novelty_p, evidence, confidence -> verdict
+    table = [  # novelty_p, reach_p, confidence -> verdict
         (0.001, 0.0, 0.0, "novel"),
         (0.001, 1.0, 1.0, "novel"),
-        (0.5, 0.1, 0.1, "unnamed"),
-        (0.5, 0.1, 0.9, "unnamed"),
+        (0.5, 0.05, 0.1, "unnamed"),
+        (0.5, 0.05, 0.9, "unnamed"),
         (0.5, 0.9, 0.4, "between"),
         (0.5, 0.9, 0.9, "known"),
     ]
-    p, evidence, confidence, expected = (np.array(column) for column in zip(*table, strict=True))
-    assert verdicts(p, evidence, confidence, SETTINGS).tolist() == expected.tolist()
+    p, reached, confidence, expected = (np.array(column) for column in zip(*table, strict=True))
+    assert verdicts(p, reached, confidence, SETTINGS).tolist() == expected.tolist()
     labelled = np.array([True, False] * 3)
-    found = verdicts(p, evidence, confidence, SETTINGS, labelled)
+    found = verdicts(p, reached, confidence, SETTINGS, labelled)
     assert (found[::2] == "known").all()
     assert (found[1::2] == expected[1::2]).all()
