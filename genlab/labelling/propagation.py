@@ -25,7 +25,7 @@ from genlab.labelling.responsibilities import (
     as_rows,
     weighted_row_max,
 )
-from genlab.labelling.stack import Views, fit_exponents, pooled
+from genlab.labelling.stack import Views, expected_exponents, fit_exponents, pooled
 
 FOLDS = 3  # of each label's patterns, kept back in turn
 _ONE_BY_ONE = 8  # new labels that are walked from one at a time
@@ -66,6 +66,7 @@ class _Fitted(NamedTuple):
     reached: np.ndarray
     factors: np.ndarray
     head: Head
+    alone: Head  # of the labels only
 
 
 def label_probabilities(responsibilities: Responsibilities, tau: np.ndarray) -> np.ndarray:
@@ -94,11 +95,11 @@ def fit_labels(
     cell = settings.alpha0 / max(n_labels, 1)
     fitted = _fit(ground, labels, n_labels, cell)
     rows, views = _kept_back(ground, labels, n_labels, cell)
-    exponents = fit_exponents(views, labels[rows])
+    exponents = fit_exponents(views, labels[rows], _expected(ground, labels, fitted))
     return LabelModel(
         labels,
         label_counts(ground.responsibilities, labels, n_labels),
-        *fitted,
+        *fitted[:-1],
         np.exp(fitted.head.log_probabilities(ground.unit)),
         exponents,
         CrossFitted(rows, labels[rows], pooled(views, exponents)),
@@ -234,7 +235,7 @@ def _fit(
         none = np.zeros((ground.unit.shape[1], n_labels), np.float32)
         mass = np.zeros((ground.responsibilities.shape[1], n_labels))
         head = Head(none, none.sum(axis=0))
-        return _Fitted(mass, tau_of(mass, cell), reached, np.ones(n_labels), head)
+        return _Fitted(mass, tau_of(mass, cell), reached, np.ones(n_labels), head, head)
     factors = mass_shares(reached, labels)
     graph = shares(reached, factors)
     mass = _mass(ground.responsibilities, graph, reached)
@@ -243,7 +244,20 @@ def _fit(
     soft /= np.maximum(soft.sum(axis=1, keepdims=True), 1e-30)
     more = {} if rows is None else {"rows": rows}
     head = self_train(ground.unit, labels, soft, start, **more)
-    return _Fitted(mass, tau_of(mass, cell), reached, factors, head)
+    return _Fitted(mass, tau_of(mass, cell), reached, factors, head, start)
+
+
+def _expected(ground: Ground, labels: np.ndarray, fitted: _Fitted) -> np.ndarray:
+    """(3,) exponents to go by where no label can be kept back."""
+    free = np.flatnonzero(labels == NO_LABEL)
+    if len(free) == len(labels):
+        free = free[:0]
+    free = free[np.unique(np.linspace(0, len(free) - 1, min(_FEWER, len(free))).astype(int))]
+    head, alone = (
+        np.exp(each.log_probabilities(ground.unit[free])) for each in (fitted.head, fitted.alone)
+    )
+    views = _views(some(ground, free), fitted.tau, fitted.reached, fitted.factors, head)
+    return expected_exponents(views, alone)
 
 
 def _mass(responsibilities: Responsibilities, graph: np.ndarray, reached: np.ndarray) -> np.ndarray:

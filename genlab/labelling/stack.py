@@ -2,9 +2,11 @@
 
 p(y|x) is proportional to prod_e p_e(y|x)^w_e, a log-linear pool (Genest & Zidek 1986) that is as
 sure as its exponents say: they are fitted together on labels kept back (stacking, Wolpert 1992),
-drawn to PRIOR, so that one label per kind rests on PRIOR alone and many decide for themselves.
+drawn to what the views' agreement lets expect: all that one label per kind has to go by, and soon
+outweighed by many.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ PRIOR = (0.3, 0.6, 0.6)  # exponents of tau, graph and head where no label can b
 PULL = 3.0  # of PRIOR, in nats per squared unit of an exponent
 FLOOR = 0.01  # of probability each view spreads over the labels: no view can veto
 _LARGEST = 3.0  # exponent
+_SCALES = (0.3, 2.0)  # of PRIOR
 
 
 class Views(NamedTuple):
@@ -35,16 +38,42 @@ def pooled(views: Views, exponents: np.ndarray) -> np.ndarray:
     np.exp(logits, out=logits)
     if not logits.size:
         return logits
-    logits *= (1.0 / (logits @ np.ones(logits.shape[1], np.float32)))[:, None]
+    logits *= (1.0 / (logits @ np.ones(n_labels, np.float32)))[:, None]
     return logits
 
 
-def fit_exponents(views: Views, labels: np.ndarray) -> np.ndarray:
-    """(3,) exponents from 0 that maximise the likelihood of ``labels`` (M,) under PRIOR's pull.
+def expected_exponents(views: Views, alone: np.ndarray) -> np.ndarray:
+    """(3,) PRIOR, made as sure as two ways to the same answer agree.
+
+    ``views`` (M, Y) of unlabelled patterns, and ``alone`` (M, Y) what a head that learnt from the
+    labels only says of them.  How often it names what all views together name stands in for the
+    unknown accuracy (agreement of classifiers, Platanios et al. 2014), and the mean confidence is
+    set to it: all there is to go by while no label can be kept back.
+    """
+    prior = np.array(PRIOR)
+    if not alone.size:
+        return prior
+    agreed = float((pooled(views, prior).argmax(axis=1) == alone.argmax(axis=1)).mean())
+
+    def excess(scale: float) -> float:
+        return float(pooled(views, scale * prior).max(axis=1).mean()) - agreed
+
+    low, high = _SCALES
+    if excess(low) >= 0:
+        return prior * low
+    if excess(high) <= 0:
+        return prior * high
+    return prior * float(optimize.brentq(excess, low, high, xtol=0.01))
+
+
+def fit_exponents(
+    views: Views, labels: np.ndarray, prior: Sequence[float] | np.ndarray = PRIOR
+) -> np.ndarray:
+    """(3,) exponents from 0 that maximise the likelihood of ``labels`` (M,), drawn to ``prior``.
 
     ``views`` (M, Y) of patterns each seen without its own label.
     """
-    prior = np.array(PRIOR)
+    prior = np.array(prior)
     if not len(labels):
         return prior
     n_labels = views.tau.shape[1]

@@ -5,7 +5,16 @@ import pytest
 from scipy.special import softmax
 
 from genlab.labelling import ece, reliability
-from genlab.labelling.stack import _LARGEST, FLOOR, PRIOR, PULL, Views, fit_exponents, pooled
+from genlab.labelling.stack import (
+    _LARGEST,
+    FLOOR,
+    PRIOR,
+    PULL,
+    Views,
+    expected_exponents,
+    fit_exponents,
+    pooled,
+)
 
 
 def views(seed: int, rows: int, n_labels: int = 5, sharp: float = 0.5) -> Views:
@@ -105,3 +114,16 @@ def test_the_pool_is_as_sure_as_it_is_right(labelled, bound):
 
     assert error(exponents) < bound
     assert error(np.array(PRIOR)) > 0.15
+
+
+def test_the_views_are_as_sure_as_they_agree():
+    """A head of the labels alone that names 70 % as all views do: mean confidence 0.7."""
+    random = np.random.default_rng(5)
+    views = Views(*(random.dirichlet(np.full(6, 0.05), 4000) for _ in range(3)))
+    believed = pooled(views, np.array(PRIOR)).argmax(axis=1)
+    says = np.where(random.random(4000) < 0.7, believed, (believed + 1) % 6)
+    found = expected_exponents(views, np.eye(6)[says])
+    assert pooled(views, found).max(axis=1).mean() == pytest.approx(0.7, abs=0.02)
+    np.testing.assert_allclose(found / found[0], np.array(PRIOR) / PRIOR[0])
+    none = Views(*(np.zeros((0, 6)),) * 3)
+    np.testing.assert_array_equal(expected_exponents(none, np.zeros((0, 6))), PRIOR)
