@@ -82,6 +82,7 @@ class LossWeights(_Section):
 class LabellingSettings(_Section):
     alpha0: float = Field(gt=0)
     novel_p: float = Field(ge=0, le=1)
+    flags_per_day: float = Field(ge=0)
     unnamed_p: float = Field(ge=0, le=1)
     between_confidence: float = Field(ge=0, le=1)
     stored_responsibilities: int = Field(ge=1)

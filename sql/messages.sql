@@ -164,6 +164,20 @@ SELECT min(coalesce(occurred_at, received_at)) AS earliest,
        max(coalesce(occurred_at, received_at)) AS latest
 FROM message;
 
+-- name: distinct_per_day
+-- kind: read
+-- Distinct texts a day, over the last $days days before the newest message or since the first, and
+-- at least one day.
+WITH stamped AS (
+    SELECT pattern_id, text, coalesce(occurred_at, received_at) AS at_time FROM message
+), span AS (
+    SELECT max(at_time) AS newest, epoch(max(at_time)) - epoch(min(at_time)) AS seconds FROM stamped
+)
+SELECT coalesce(count(DISTINCT (pattern_id, hash(text)))
+                / greatest(1.0, least($days::DOUBLE, any_value(seconds) / 86400.0)), 0.0) AS messages
+FROM stamped, span
+WHERE at_time > newest - to_seconds(($days * 86400)::BIGINT);
+
 -- name: predictions
 -- kind: read
 -- Every message with what the active version says of its pattern; for export.

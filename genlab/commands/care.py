@@ -13,10 +13,13 @@ from genlab.commands.common import Desk, desk_options, example, show, table
 @desk_options
 def status(desk: Desk, as_json: bool) -> None:
     """What is stored, which version is in force, what runs."""
+    from genlab.pipeline.budget import flag_budget
     from genlab.pipeline.care import status as read
 
     with desk.connect() as store:
         found = read(store)
+        budget = flag_budget(store, desk.settings.labelling)
+        found["flag_budget"] = budget._asdict()
 
     def lines() -> Iterator[str]:
         share = found["known_messages_share"]
@@ -30,6 +33,13 @@ def status(desk: Desk, as_json: bool) -> None:
         yield f"version    {version or 'none yet: run `genlab train`'}"
         if share is not None and version:
             yield f"known      {share:.1%} of messages"
+            much = budget.false_flags_per_day > budget.flags_per_day
+            advice = f": set labelling.novel_p = {budget.novel_p:.2g}" if much else ""
+            yield (
+                f"flags      about {budget.false_flags_per_day:,.0f} false ones a day in "
+                f"{budget.messages_per_day:,.0f} different messages, "
+                f"{budget.flags_per_day:g} allowed{advice}"
+            )
         up = ", ".join(name for name, runs in found["services"].items() if runs)
         yield f"running    {up or 'nothing: start with `genlab up`'}"
         yield ""
