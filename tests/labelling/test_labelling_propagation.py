@@ -72,7 +72,8 @@ def test_a_disputed_kind_is_between_and_low_density_novel():
     p = np.ones(40)
     p[39] = 0.0001
     found = propagate(kinds([20, 20], spread=0.02), labels, NAMES, SETTINGS, p)
-    assert (found.verdict[12:20] == "between").mean() > 0.6
+    assert (found.verdict[12:20] == "between").mean() >= 0.5
+    assert found.confidence[12:20].mean() < found.confidence[22:39].mean() - 0.15
     assert (found.verdict[:12] == "known").all()  # an expert answered these
     assert found.verdict[39] == "novel"
     assert (found.verdict[20:39] == "known").all()
@@ -179,7 +180,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_update_is_what_counting_again_gives(change, length, monkeypatch):
     """Exactly where walks are long; where they are cut short, up to what is then still walking."""
-    for each in (graph.absorbed, graph.hits):
+    for each in (graph.absorbed, graph.absorbed_again, graph.hits):
         monkeypatch.setattr(each, "__defaults__", (length,))
     ground = kinds([20] * 3, spread=1.5)
     assert sparse.csgraph.connected_components(ground.steps)[0] == 1  # labels do compete
@@ -191,7 +192,7 @@ def test_an_update_is_what_counting_again_gives(change, length, monkeypatch):
     found = update_labels(ground, model, after, 3, SETTINGS.alpha0)
     again = absorbed(ground.steps, after, 3)
     cut = 1 - again.sum(axis=1).min()
-    near = 2e-4 if length == 3000 else cut
+    near = 1e-3 if length == 3000 else cut
     np.testing.assert_allclose(found.reached, again, atol=near)
     tau = tau_written_out(ground, after, 3, model.factors)
     np.testing.assert_allclose(found.tau, tau, atol=near)
