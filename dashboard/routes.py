@@ -38,9 +38,9 @@ _BINARY = "application/octet-stream"
 def register(server: flask.Flask, desk: Desk) -> None:
     """Add /_genlab/points and /_genlab/colours; both answer genlab-map/1 bodies.
 
-    An address names version and when it was made, counts of patterns and messages, and label event,
-    so a body may be kept for ever under it once those are in force; one that is not (yet) must not
-    be kept.
+    An address names version and when it was made, counts of patterns and messages, label event and
+    lesson, so a body may be kept for ever under it once those are in force; one that is not (yet)
+    must not be kept.
     """
 
     @server.before_request
@@ -80,9 +80,7 @@ def register(server: flask.Flask, desk: Desk) -> None:
         )
         names = component_names(desk, view) if by == "component" else {}
         body = encode_colours(colours_of(view, by, shown, names))
-        return _answer(
-            body, _asked_for(view.key, ("version", "made", "patterns", "messages", "seq"))
-        )
+        return _answer(body, _asked_for(view.key, tuple(view.key)))
 
     @server.errorhandler(StoreUnavailable)
     def down(error: StoreUnavailable) -> tuple[str, int]:

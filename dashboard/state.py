@@ -1,6 +1,7 @@
 """What the callbacks stand on: the store, and the version in force as arrays, kept between calls.
 
-One :class:`Desk` per process.  It never loads torch: labels spread by one sparse product.
+One :class:`Desk` per process.  It never loads torch.  A label shows at once what it reaches; what
+it teaches follows in the background (:mod:`genlab.pipeline.spreading`).
 """
 
 import os
@@ -22,7 +23,6 @@ from genlab.pipeline.assigned import (
     Labels,
     active_version,
     load_labels,
-    spread,
 )
 from genlab.pipeline.labels import (
     Settled,
@@ -31,6 +31,7 @@ from genlab.pipeline.labels import (
     propagate_labels,
     take_back,
 )
+from genlab.pipeline.spreading import Spreader, Taught, stored
 from genlab.store import Store, Workspace
 
 RETRY_SECONDS = 4.0  # a page says sooner than a command that the owner does not answer
@@ -44,6 +45,7 @@ class View(NamedTuple):
     assigned: Assigned
     labels: Labels
     spread: Propagation
+    taught: Taught
 
     @property
     def key(self) -> dict[str, int]:
@@ -55,17 +57,19 @@ class View(NamedTuple):
             "patterns": len(self.assigned.pattern_ids),
             "messages": int(self.assigned.message_counts.sum()),
             "seq": self.labels.seq,
+            "learnt": self.taught.seq,
         }
 
 
-NOTHING = {"version": 0, "made": 0, "patterns": 0, "messages": 0, "seq": 0}
+NOTHING = {"version": 0, "made": 0, "patterns": 0, "messages": 0, "seq": 0, "learnt": -1}
 
 
 class Desk:
     """The store and the caches of one dashboard process.
 
-    ``store``: given by tests; else one is opened per process at first use, after gunicorn has
-    forked, as a client that never becomes the owner.
+    ``store``: given by tests, which ask for lessons by :meth:`learn`; else one is opened per
+    process at first use, after gunicorn has forked, as a client that never becomes the owner, and
+    lessons are given in the background.
     """
 
     def __init__(self, workspace: Workspace, settings: Settings, store: Store | None = None):
@@ -77,6 +81,7 @@ class Desk:
         self._lock = threading.RLock()
         self._view: View | None = None
         self._cache: AssignedCache | None = None
+        self._spreader: Spreader | None = None
         self._filters: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
     @property
@@ -89,6 +94,8 @@ class Desk:
                 )
                 self._opened = self._given or Store(self.workspace, brief, may_own=False)
                 self._cache = AssignedCache(self._opened)
+                lessons = self._learnt if self._given is None else None
+                self._spreader = Spreader(self.settings.labelling, lessons)
                 self._view = None
                 self._pid = os.getpid()
             assert self._opened is not None
@@ -100,18 +107,30 @@ class Desk:
         row = active_version(store)
         with self._lock:
             assert self._cache is not None
+            assert self._spreader is not None
             assigned = self._cache.get(row["version"], row["components"])
             seq = store.rows("labels.seq")[0]["seq"]
             held = self._view
-            if held is None or held.assigned is not assigned or held.labels.seq != seq:
-                labels = load_labels(store, assigned)
-                held = View(
-                    row, assigned, labels, spread(assigned, labels, self.settings.labelling)
-                )
-                self._view = held
+            if (
+                held is None
+                or held.assigned is not assigned
+                or held.labels.seq != seq
+                or held.taught.seq != self._spreader.taught.seq
+            ):
+                held = self._view = self._look(row, assigned, load_labels(store, assigned))
             elif held.row != row:
                 held = self._view = held._replace(row=row)
             return held
+
+    def _look(self, row: dict[str, Any], assigned: Assigned, labels: Labels) -> View:
+        """What is believed by now; at first sight what the tables hold, if of these labels."""
+        assert self._spreader is not None
+        if self._spreader.holds(assigned) or row["labels_seq"] != labels.seq:
+            believed = self._spreader.spread(assigned, labels)
+        else:
+            model = self._spreader.prepare(assigned, labels).model
+            believed = stored(assigned, labels, model)
+        return View(row, assigned, labels, believed, self._spreader.taught)
 
     def key(self) -> dict[str, int]:
         """The view's key, NOTHING before the first version."""
@@ -145,14 +164,25 @@ class Desk:
         """Bring the tables in line with the labels; the view after it."""
         store = self.store
         with self._lock:
+            assert self._spreader is not None
             assigned, labels, after, settled = propagate_labels(
-                store, self.settings.labelling, self._cache
+                store, self.settings.labelling, self._cache, spreader=self._spreader
             )
             held = self._view
             same = held is not None and held.assigned.version == assigned.version
             row = held.row if held and same else active_version(store)
-            self._view = View(row, assigned, labels, after)
+            self._view = View(row, assigned, labels, after, self._spreader.taught)
             return self._view, settled
+
+    def learn(self) -> View:
+        """Learn from the labels now, rather than once labelling pauses."""
+        view = self.view()
+        assert self._spreader is not None
+        self._spreader.learn(view.assigned, view.labels)
+        return self.propagate()[0]
+
+    def _learnt(self) -> None:
+        self.propagate()
 
     def shown(self, view: View, verdict: str, source: str, query: str) -> np.ndarray | None:
         """(N,) bool: patterns that pass the filters ("" for none); None when all do."""

@@ -12,8 +12,10 @@ from genlab.labelling import (
     Acceptance,
     Propagation,
     accept_threshold,
+    apply_labels,
+    themselves,
+    update_labels,
 )
-from genlab.pipeline.assigned import spread
 
 _BINS = 20
 
@@ -21,8 +23,8 @@ _BINS = 20
 class Checked(NamedTuple):
     """Predictions held against what people said: M labelled patterns, each without its own label.
 
-    Only labels that somebody looked at take part, in the counts as well: a prediction accepted
-    unseen agrees with the model that made it.
+    Only labels that somebody looked at take part, in what is learnt as well: a prediction accepted
+    unseen agrees with the model that made it.  The M are those of the last lesson.
     """
 
     spread: Propagation  # of those labels alone, (N,) patterns
@@ -67,13 +69,16 @@ def predictions(view: View, order: str, label: str) -> np.ndarray:
     return rows[np.argsort(keys[order], kind="stable")]
 
 
-def check(view: View, settings: LabellingSettings) -> Checked:
-    """Predict the labelled patterns without their labels."""
-    labels, given = view.labels, np.where(view.labels.checked, view.labels.given, NO_LABEL)
-    alone = view.spread
-    if (given != labels.given).any():
-        alone = spread(view.assigned, labels._replace(given=given), settings)
-    fitted = alone.model.cross_fitted
+def check(view: View, settings: LabellingSettings) -> Checked | None:
+    """Predict the labelled patterns without their labels; None before they are learnt from."""
+    labels, proof = view.labels, view.taught.proof
+    if view.taught.seq < 0:
+        return None
+    given = np.where(labels.checked, labels.given, NO_LABEL)
+    ground = view.assigned.ground
+    model = update_labels(ground, proof, given, len(labels.names), settings.alpha0)
+    alone = apply_labels(themselves(ground), model, settings, view.assigned.novelty_p, given)
+    fitted = proof.cross_fitted
     kinds = len(np.unique(fitted.labels))
     if kinds < 2:
         return Checked(alone, np.zeros(0), np.zeros(0, bool), kinds)

@@ -24,7 +24,7 @@ FROM model_version ORDER BY version DESC;
 -- The version in force; no row before the first promotion.
 SELECT version, status, parent, job_id, encoder_version, prior, components, latent_dim, epochs,
        folder, configuration::VARCHAR AS configuration, metrics::VARCHAR AS metrics, created_at,
-       promoted_at
+       promoted_at, labels_seq
 FROM model_version WHERE status = 'active';
 
 -- name: promote

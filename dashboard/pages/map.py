@@ -82,7 +82,7 @@ def points_url(key: dict[str, int]) -> str:
 
 def colours_url(key: dict[str, int], by: str, verdict: str, source: str, query: str) -> str:
     """Where the colours are, when nothing needs escaping."""
-    at = f"{_at(key)}&seq={key['seq']}"
+    at = f"{_at(key)}&seq={key['seq']}&learnt={key['learnt']}"
     return f"/_genlab/colours?{at}&by={by}&verdict={verdict}&source={source}&q={query}"
 
 
@@ -96,8 +96,8 @@ _URLS = """
   const at = ["version", "made", "patterns", "messages"].map((p) => `${p}=${key[p]}`).join("&");
   const part = (value) => encodeURIComponent(value === ":all" ? "" : value ?? "");
   return [`/_genlab/points?${at}`,
-    `/_genlab/colours?${at}&seq=${key.seq}&by=${part(by)}&verdict=${part(verdict)}` +
-    `&source=${part(source)}&q=${part(query)}`];
+    `/_genlab/colours?${at}&seq=${key.seq}&learnt=${key.learnt}&by=${part(by)}` +
+    `&verdict=${part(verdict)}&source=${part(source)}&q=${part(query)}`];
 }
 """
 
@@ -279,7 +279,7 @@ def changed_since(view: View, selection: dict, shown: dict) -> str:
 def questions(view: View) -> list[Any]:
     """What to ask next, best first."""
     return suggest(
-        view.assigned.responsibilities,
+        view.assigned.ground.near,
         view.assigned.message_counts,
         view.labels.given != NO_LABEL,
         view.spread,

@@ -161,6 +161,9 @@ def register(app: Dash, desk: Desk) -> None:
         except NotReady:
             return [], confidence_histogram(None), reliability(None)
         checked = check(view, desk.settings.labelling)
+        if checked is None:
+            said = html.P("Learning from the labels; the offer follows.", className="gl-note")
+            return [said], confidence_histogram(histogram(view)), reliability(None)
         made = offer(view, checked, float(precision))
         threshold = made.acceptance.threshold if len(made.rows) else None
         return (
@@ -208,8 +211,9 @@ def register(app: Dash, desk: Desk) -> None:
                 return no_update, note(f"Nothing of yours to {act}, {who}."), no_update, no_update
             return no_update, undone_note(act, taken[0], taken[2]), taken[1].key, no_update
         if act == "accept-all":
-            made = offer(view, check(view, desk.settings.labelling), float(precision))
-            if not len(made.rows) or made.key != value:
+            checked = check(view, desk.settings.labelling)
+            made = offer(view, checked, float(precision)) if checked else None
+            if made is None or not len(made.rows) or made.key != value:
                 said = "The offer has changed since it was shown: look at it again."
                 return no_update, note(said), view.key, no_update
             chosen = view.assigned.pattern_ids[made.rows].tolist()

@@ -51,6 +51,7 @@ def absorbed(
 
 def absorbed_again(
     steps: sparse.csr_matrix,
+    back: sparse.csr_matrix,
     reached: np.ndarray,
     before: np.ndarray,
     labels: np.ndarray,
@@ -60,11 +61,11 @@ def absorbed_again(
     ``labels`` (N,), in place; the rows that were walked from again.
 
     Labels given, changed or taken back: only walks that may come to one of them before any other
-    label are walked again (but for a chance of FAINT).
+    label are walked again (but for ways less likely than FAINT).
     """
     changed = before != labels
-    stops = np.where(changed, 0, np.where(labels != NO_LABEL, 1, NO_LABEL))
-    touched = absorbed(steps, stops, 2, length)[:, 0] > FAINT
+    standing = (labels != NO_LABEL) & ~changed
+    touched = hits(back, standing, np.flatnonzero(changed), length) > 0
     reached[touched] = 0.0
     _walk_on(steps, labels, reached, length, touched)
     return np.flatnonzero(touched)
@@ -89,21 +90,29 @@ def _walk_on(
 
 
 def hits(
-    back: sparse.csr_matrix, labelled: np.ndarray, target: int, length: int = STEPS
+    back: sparse.csr_matrix,
+    labelled: np.ndarray,
+    target: int | np.ndarray,
+    length: int = STEPS,
 ) -> np.ndarray:
     """(N,) float32: probability that a walk from x meets ``target`` before any other label.
+
+    ``target``: a pattern, or several, of which any will do.
 
     ``back`` (N, N) transposed transition probabilities; ``labelled`` (N,) bool.  What one new
     label at ``target`` changes: F'(x) = F(x) + hits(x) (e_y - F(target)), exactly, because a walk
     that comes there now ends there.  Walks are followed backwards from the target, and ways less
     likely than FAINT are given up: a label costs what it reaches, not what there is.
     """
+    targets = np.atleast_1d(target)
     closed = labelled.copy()
-    closed[target] = True
+    closed[targets] = True
     reached = np.zeros(back.shape[0], np.float32)
-    reached[target] = 1.0
+    reached[targets] = 1.0
     # The patterns from which the target is met in exactly so many steps, and how likely.
-    first = sparse.csr_matrix(([np.float32(1.0)], [target], [0, 1]), shape=(1, back.shape[0]))
+    first = sparse.csr_matrix(
+        (np.ones(len(targets), np.float32), targets, [0, len(targets)]), shape=(1, back.shape[0])
+    )
     for _ in range(length):
         first = first @ back
         first.data[closed[first.indices] | (first.data < FAINT)] = 0.0

@@ -184,7 +184,8 @@ def update_labels(
             reached[near] = np.maximum(reached[near] + hit[near, None] * towards, 0.0)
             standing[row] = touched[near] = True
     else:
-        touched[absorbed_again(ground.steps, reached, model.labels, labels)] = True
+        again = absorbed_again(ground.steps, ground.back, reached, model.labels, labels)
+        touched[again] = True
     factors, head, taught = model.factors, model.head, model.taught
     if known < n_labels:
         factors = mass_shares(reached, labels)

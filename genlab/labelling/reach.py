@@ -16,7 +16,7 @@ STEPS = 40
 FOLDS = 5  # of the labels, to see how far the others reach
 LEAST = 0.02  # smaller responsibilities are no way through a component
 FAINT = 1e-4  # chance of meeting a new label in one exact number of steps that is given up
-ONE_BY_ONE = 8  # new labels that are walked from one at a time
+SEVERAL = 8  # new labels that are walked from, rather than towards from everywhere
 
 
 class Reach(NamedTuple):
@@ -57,19 +57,16 @@ def fit_reach(ground: Ground, labels: np.ndarray) -> Reach:
 def update_reach(ground: Ground, model: Reach, labels: np.ndarray) -> Reach:
     """What ``labels`` (N,) change at once; the calibration stays as it was fitted.
 
-    A few new labels cost only what they reach, because a walk that comes to one now ends there:
-    h'(x) = h(x) + g(x) (1 - h(target)), g the chance to meet it before any other; labels taken
-    back, or many at once, cost all walks.
+    New labels cost only what they reach, because a walk that comes to one now ends there:
+    h'(x) = h(x) + sum_t g_t(x) (1 - h(t)), g_t the chance to meet the new label t before any other;
+    labels taken back, or many at once, cost all walks.
     """
     labelled = labels != NO_LABEL
     added = np.flatnonzero(labelled & ~model.labelled)
-    if (model.labelled & ~labelled).any() or len(added) > ONE_BY_ONE:
+    if (model.labelled & ~labelled).any() or len(added) > SEVERAL:
         share = _walked(ground, model, labelled[:, None])[:, 0]
         return model._replace(labelled=labelled, share=share)
-    share, closed = model.share.copy(), model.labelled.copy()
-    for target in added:
-        closed[target] = True
-        share += _meets(ground, model, closed, int(target)) * (1.0 - share[target])
+    share = model.share + _met(ground, model, labelled, added, 1.0 - model.share[added])
     return model._replace(labelled=labelled, share=np.minimum(share, 1.0))
 
 
@@ -102,13 +99,18 @@ def _walked(ground: Ground, model: Reach, labelled: np.ndarray) -> np.ndarray:
     return share.astype(np.float64)
 
 
-def _meets(ground: Ground, model: Reach, closed: np.ndarray, target: int) -> np.ndarray:
-    """(N,) chance that a walk from each meets ``target`` before any other of ``closed``."""
+def _met(
+    ground: Ground, model: Reach, closed: np.ndarray, targets: np.ndarray, worth: np.ndarray
+) -> np.ndarray:
+    """(N,) what a walk from each is worth, that ends with ``worth`` (T,) where it meets one of
+    ``targets`` (T,), with nothing at any other of ``closed`` (N,) bool."""
     met = np.zeros(len(closed))
-    met[target] = 1.0
-    # The patterns from which it is met in exactly so many steps, and how likely.
-    first = sparse.csr_matrix(([np.float32(1.0)], [target], [0, 1]), shape=(1, len(closed)))
-    for _ in range(STEPS):
+    met[targets] = worth
+    # The patterns from which one is met in exactly so many steps, and how likely times its worth.
+    first = sparse.csr_matrix(
+        (worth.astype(np.float32), targets, [0, len(targets)]), shape=(1, len(closed))
+    )
+    for _ in range(STEPS if len(targets) else 0):
         through = (first @ model.out) @ model.into
         first = STAY * ((1 - BRIDGE) * (first @ ground.back) + BRIDGE * through)
         first.data[closed[first.indices] | (first.data < FAINT)] = 0.0

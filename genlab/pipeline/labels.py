@@ -22,6 +22,7 @@ from genlab.pipeline.assigned import (
     load_labels,
     spread,
 )
+from genlab.pipeline.spreading import Spreader
 from genlab.store import Store
 
 MAX_LABEL_LENGTH = 120
@@ -87,11 +88,13 @@ def propagate_labels(
     settings: LabellingSettings,
     cache: AssignedCache | None = None,
     version: int | None = None,
+    spreader: Spreader | None = None,
 ) -> tuple[Assigned, Labels, Propagation, Settled]:
     """Bring the assignments of a version (default: the active one) in line with the labels.
 
     Writes only the rows that changed, none when a propagation that saw more labels was there first.
-    No model is needed: one sparse matrix product.
+    The labels are learnt from in full, which takes seconds; ``spreader``: follow them at once with
+    what it holds.
     """
     if version is None:
         row = active_version(store)
@@ -99,7 +102,11 @@ def propagate_labels(
         row = next(r for r in store.rows("model_versions.list") if r["version"] == version)
     assigned = (cache or AssignedCache(store)).get(row["version"], row["components"])
     labels = load_labels(store, assigned)
-    after = spread(assigned, labels, settings)
+    after = (
+        spread(assigned, labels, settings)
+        if spreader is None
+        else spreader.spread(assigned, labels)
+    )
     settled = _write(store, assigned, labels, after)
     return assigned, labels, after, settled
 

@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 from helpers import MESSAGE, PATTERN, POSITION, REJECTED
 
-from genlab.pipeline.tables import list_column
+from genlab.labelling.graph import NEIGHBOURS
+from genlab.labelling.neighbours import directions, nearest
+from genlab.pipeline.tables import list_column, text_lists
 from genlab.store import Store
 
 ENCODER, DIMENSION = "synthetic", 16
@@ -49,29 +51,27 @@ def fill(store: Store, patterns: int, kinds: int, components: int, seed: int = 0
     )
     centres = rng.normal(size=(kinds, DIMENSION))
     vectors = centres[kind] + 0.2 * rng.normal(size=(patterns, DIMENSION))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     store.write(
         "embeddings.add",
-        inputs={
-            "in_vectors": pa.table(
-                {"pattern_id": ids, "vector": list_column(vectors.astype(np.float32))}
-            )
-        },
+        inputs={"in_vectors": pa.table({"pattern_id": ids, "vector": list_column(vectors)})},
         encoder_version=ENCODER,
         name=ENCODER,
         dimension=DIMENSION,
     )
-    add_version(store, ids, kind, kinds, components, seed)
+    add_version(store, ids, kind, vectors, components, seed)
     store.write("model_versions.promote", version=1)
     return kind
 
 
 def add_version(
-    store: Store, ids: list[str], kind: np.ndarray, kinds: int, components: int, seed: int
+    store: Store, ids: list[str], kind: np.ndarray, vectors: np.ndarray, components: int, seed: int
 ) -> int:
     """A candidate whose map differs with ``seed``; its number."""
     rng = np.random.default_rng(seed + 1)
-    n = len(ids)
+    n, kinds = len(ids), int(kind.max()) + 1
+    unit = directions(vectors, vectors.mean(axis=0))
+    near = nearest(unit, unit, NEIGHBOURS, own=np.arange(n))
     own = kind + kinds * rng.integers(0, components // kinds, n)
     others = rng.integers(0, components, (n, TOP - 1))
     index = np.concatenate([own[:, None], others], axis=1).astype(np.int32)
@@ -95,7 +95,7 @@ def add_version(
                     "latent_logvar": list_column(np.zeros((n, 2), np.float32)),
                     "log_px": rng.normal(size=n),
                     "held_out": np.zeros(n, bool),
-                    "novelty_p": rng.uniform(0.02, 1, n),
+                    "novelty_p": rng.uniform(0.06, 1, n),
                     "label": pa.nulls(n, pa.string()),
                     "confidence": np.zeros(n),
                     "s_ood": np.ones(n),
@@ -103,6 +103,8 @@ def add_version(
                     "verdict": ["unnamed"] * n,
                     "map_x": xy[:, 0],
                     "map_y": xy[:, 1],
+                    "neighbours": text_lists(np.array(ids)[near.rows]),
+                    "cosines": list_column(near.cosine),
                 }
             )
         },

@@ -152,7 +152,7 @@ def test_review_orders_and_the_offer_keeps_to_known_unlabelled(filled, settings)
     assert not len(predictions(desk.view(), "doubt", ""))
     for k in range(KINDS):
         desk.label(ids_of(desk, np.flatnonzero(kind == k)[:30]), f"label {k}", "lasso", "ann")
-    view = desk.view()
+    view = desk.learn()
     rows = predictions(view, "doubt", "")
     assert (np.diff(view.spread.confidence[rows]) >= 0).all()
     assert (view.labels.given[rows] == -1).all()
@@ -169,7 +169,8 @@ def test_review_orders_and_the_offer_keeps_to_known_unlabelled(filled, settings)
     assert np.mean(right) >= 0.9
     assert made.labels == [view.labels.names[view.spread.label[r]] for r in made.rows]
     # what is accepted unseen proves nothing, and is not offered again
-    after, _ = desk.accept(ids_of(desk, made.rows), made.labels, "ann")
+    desk.accept(ids_of(desk, made.rows), made.labels, "ann")
+    after = desk.learn()
     again = check(after, settings.labelling)
     assert np.allclose(again.confidence, checked.confidence)
     assert (again.correct == checked.correct).all()
@@ -181,7 +182,7 @@ def test_review_orders_and_the_offer_keeps_to_known_unlabelled(filled, settings)
 def test_one_label_makes_no_promise(filled, settings) -> None:
     desk, kind = filled
     desk.label(ids_of(desk, np.flatnonzero(kind == 0)), "pump", "lasso", "ann")
-    view = desk.view()
+    view = desk.learn()
     checked = check(view, settings.labelling)
     assert (checked.labels, len(checked.confidence)) == (1, 0)
     made = offer(view, checked, 0.9)
@@ -250,7 +251,7 @@ def test_twenty_thousand_patterns_in_time(tmp_path, settings: Settings) -> None:
     try:
         with Store(workspace, settings.store, may_own=False) as store:
             store.rows("labels.seq")  # waits for the owner
-            desk = Desk(workspace, settings, store)
+            desk = Desk(workspace, settings)  # with lessons in the background
             started = time.perf_counter()
             view = desk.view()
             points = points_of(view)
