@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from genlab.config import LabellingSettings
 from genlab.errors import InputError
@@ -42,7 +43,8 @@ class LabelModel(NamedTuple):
     reached: np.ndarray  # (N, Y) float32: chance that a walk from each pattern meets each label
     factors: np.ndarray  # (Y,) class mass normalisation of ``reached``
     head: Head
-    taught: np.ndarray  # (N, Y) float32 probabilities of the head for the stored patterns
+    graph: np.ndarray  # (N, Y) float32 shares of what a step from each stored pattern reaches
+    taught: np.ndarray  # (N, Y) float32 probabilities of the head for each stored pattern
     exponents: np.ndarray  # (3,) of the views, in the order of stack.Views
     cross_fitted: CrossFitted  # labelled patterns judged without their own labels
     reach: Reach  # how well labels reach each stored pattern
@@ -100,6 +102,7 @@ def fit_labels(
         labels,
         label_counts(ground.responsibilities, labels, n_labels),
         *fitted[:-1],
+        _near(ground.steps, fitted.reached, fitted.factors),
         np.exp(fitted.head.log_probabilities(ground.unit)),
         exponents,
         CrossFitted(rows, labels[rows], pooled(views, exponents)),
@@ -126,12 +129,12 @@ def apply_labels(
             f"found responsibilities {rows.shape} and {np.shape(novelty_p)} p-values, expected "
             f"(N, {model.tau.shape[0]}) and (N,); score with the model version of the label store"
         )
-    head = (
-        np.exp(model.head.log_probabilities(queries.unit))
-        if queries.stored is None
-        else model.taught[queries.stored]
-    )
-    views = _views(queries, model.tau, model.reached, model.factors, head)
+    if queries.stored is None:
+        views = _views(queries, model)
+    else:
+        stored = queries.stored
+        from_tau = label_probabilities(rows, model.tau)
+        views = Views(from_tau, model.graph[stored], model.taught[stored])
     probabilities = pooled(views, model.exponents)
     reached = reach(model.reach, queries)
     labelled = bool((model.labels != NO_LABEL).any())
@@ -193,11 +196,15 @@ def update_labels(
         taught = np.exp(head.log_probabilities(ground.unit))
     if touched.all():
         mass = _mass(ground.responsibilities, shares(reached, factors), reached)
+        graph = _near(ground.steps, reached, factors)
     else:
         rows = np.flatnonzero(touched)
         r, before, after = ground.responsibilities[rows], model.reached[rows], reached[rows]
         mass = model.mass + _mass(r, shares(after, factors), after)
         mass = np.maximum(mass - _mass(r, shares(before, factors), before), 0.0)
+        beside = np.unique(ground.back[rows].indices)
+        graph = model.graph.copy()
+        graph[beside] = _near(ground.steps[beside], reached, factors)
     return model._replace(
         labels=labels,
         counts=label_counts(ground.responsibilities, labels, n_labels),
@@ -206,6 +213,7 @@ def update_labels(
         reached=reached,
         factors=factors,
         head=head,
+        graph=graph,
         taught=taught,
         reach=update_reach(ground, model.reach, labels),
     )
@@ -254,10 +262,8 @@ def _expected(ground: Ground, labels: np.ndarray, fitted: _Fitted) -> np.ndarray
     if len(free) == len(labels):
         free = free[:0]
     free = free[np.unique(np.linspace(0, len(free) - 1, min(_FEWER, len(free))).astype(int))]
-    head, alone = (
-        np.exp(each.log_probabilities(ground.unit[free])) for each in (fitted.head, fitted.alone)
-    )
-    views = _views(some(ground, free), fitted.tau, fitted.reached, fitted.factors, head)
+    views = _views(some(ground, free), fitted)
+    alone = np.exp(fitted.alone.log_probabilities(ground.unit[free]))
     return expected_exponents(views, alone)
 
 
@@ -282,13 +288,16 @@ def _imprinted(ground: Ground, head: Head, labels: np.ndarray, n_labels: int) ->
     return Head(weight, np.pad(head.bias, (0, n_labels - known)))
 
 
-def _views(
-    queries: Queries, tau: np.ndarray, reached: np.ndarray, factors: np.ndarray, head: np.ndarray
-) -> Views:
+def _near(steps: sparse.csr_matrix, reached: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(Q, Y) shares of what the ``steps`` (Q, N) lead to."""
+    return shares(np.asarray(steps @ reached), factors)
+
+
+def _views(queries: Queries, fitted: _Fitted | LabelModel) -> Views:
     return Views(
-        label_probabilities(queries.responsibilities, tau),
-        shares(np.asarray(queries.steps @ reached), factors),
-        head,
+        label_probabilities(queries.responsibilities, fitted.tau),
+        _near(queries.steps, fitted.reached, fitted.factors),
+        np.exp(fitted.head.log_probabilities(queries.unit)),
     )
 
 
@@ -314,9 +323,7 @@ def _kept_back(
         kept[out] = NO_LABEL
         rows.append(out)
         fitted = _fit(ground, kept, n_labels, cell, _FEWER)
-        head = np.exp(fitted.head.log_probabilities(ground.unit[out]))
-        views = _views(some(ground, out), fitted.tau, fitted.reached, fitted.factors, head)
-        parts.append(views)
+        parts.append(_views(some(ground, out), fitted))
     if not rows:
         empty = np.zeros((0, n_labels), np.float32)
         return np.zeros(0, int), Views(empty, empty, empty)
