@@ -47,11 +47,9 @@ def describe_clusters(
     with evidence means (N, L)."""
     centroids = group_means(inputs, clusters)
     model.prior.place(centroids, group_gaussians(latents, clusters), group_weights(clusters))
-    # The gate starts as soft k-means, half as sharp where the latent speaks of c as well.
+    # The gate starts as soft k-means: from there q(c|x) can only be taught better.
     nearest = torch.cdist(inputs, centroids).square().min(-1).values.mean()
     sharpness = model.config.latent_dim / nearest.clamp(min=1e-6)
-    if model.config.prior != "standard_normal":
-        sharpness = sharpness / 2
     model.gate.weight.copy_(sharpness * centroids)
     model.gate.bias.copy_(-0.5 * sharpness * centroids.square().sum(-1))
 
