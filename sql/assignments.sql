@@ -13,7 +13,8 @@ SELECT count(*) AS assignments FROM in_assignments;
 
 -- name: relabel
 -- kind: write
--- What labels made of a version's patterns: those that differ from what is stored are written.
+-- What labels made of a version's patterns: those that differ from what is stored are written,
+-- by another label or verdict or by more than $least in a number.
 -- A propagation that saw fewer label events than one before it changes nothing, be that one's
 -- result what was stored already.  Answers messages that became known, ceased to be, and are.
 CREATE TEMP TABLE relabelled AS
@@ -22,8 +23,8 @@ FROM in_relabelled r
 JOIN assignment a ON a.version = $version AND a.pattern_id = r.pattern_id
 WHERE $seq >= (SELECT labels_seq FROM model_version WHERE version = $version)
   AND (a.label IS DISTINCT FROM r.label OR a.verdict <> r.verdict
-       OR abs(a.confidence - r.confidence) > 1e-6 OR abs(a.s_ood - r.s_ood) > 1e-6
-       OR abs(a.evidence - r.evidence) > 1e-6);
+       OR abs(a.confidence - r.confidence) > $least OR abs(a.s_ood - r.s_ood) > $least
+       OR abs(a.evidence - r.evidence) > $least);
 
 UPDATE assignment SET label = r.label, confidence = r.confidence, s_ood = r.s_ood,
                       evidence = r.evidence, verdict = r.verdict

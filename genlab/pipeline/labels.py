@@ -26,6 +26,7 @@ from genlab.pipeline.spreading import Spreader
 from genlab.store import Store
 
 MAX_LABEL_LENGTH = 120
+_EXACT, _SHOWN = 1e-6, 5e-3  # a change of a number that is written: any, or one that shows
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # apostrophes counted in, so that plain undoes neutral
 
 
@@ -94,7 +95,7 @@ def propagate_labels(
 
     Writes only the rows that changed, none when a propagation that saw more labels was there first.
     The labels are learnt from in full, which takes seconds; ``spreader``: follow them at once with
-    what it holds.
+    what it holds, and write a number that hardly moved when they are learnt from.
     """
     if version is None:
         row = active_version(store)
@@ -102,12 +103,12 @@ def propagate_labels(
         row = next(r for r in store.rows("model_versions.list") if r["version"] == version)
     assigned = (cache or AssignedCache(store)).get(row["version"], row["components"])
     labels = load_labels(store, assigned)
-    after = (
-        spread(assigned, labels, settings)
-        if spreader is None
-        else spreader.spread(assigned, labels)
-    )
-    settled = _write(store, assigned, labels, after)
+    if spreader is None:
+        after, least = spread(assigned, labels, settings), _EXACT
+    else:
+        after = spreader.spread(assigned, labels)
+        least = _EXACT if spreader.taught.learnt else _SHOWN
+    settled = _write(store, assigned, labels, after, least)
     return assigned, labels, after, settled
 
 
@@ -237,7 +238,9 @@ def _parse_time(text: str | None, path: Path, number: int) -> datetime | None:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
-def _write(store: Store, assigned: Assigned, labels: Labels, after: Propagation) -> Settled:
+def _write(
+    store: Store, assigned: Assigned, labels: Labels, after: Propagation, least: float
+) -> Settled:
     """Send every row: the store compares, in the transaction that also moves labels_seq on."""
     names = np.array([*labels.names, None], dtype=object)  # index -1 is None
     rows = pa.table(
@@ -255,5 +258,6 @@ def _write(store: Store, assigned: Assigned, labels: Labels, after: Propagation)
         inputs={"in_relabelled": rows},
         version=assigned.version,
         seq=labels.seq,
+        least=least,
     )
     return Settled(done["relabelled"], done["settled"], done["unsettled"], done["known"])

@@ -43,6 +43,11 @@ class Taught(NamedTuple):
     proof: LabelModel  # the same from labels somebody looked at alone
     seq: int  # label event the full fit saw, -1 before the first
 
+    @property
+    def learnt(self) -> bool:
+        """Whether all that the labels teach is in ``model``."""
+        return self.model is self.lesson and self.seq >= 0
+
 
 class Spreader:
     """Holds the label model of the version in hand.

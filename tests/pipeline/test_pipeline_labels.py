@@ -10,6 +10,7 @@ import pytest
 
 from genlab.config import Settings
 from genlab.errors import InputError
+from genlab.labelling import lay_ground, propagate
 from genlab.pipeline.labels import (
     export_labels,
     give_label,
@@ -44,33 +45,35 @@ def current(store: Store) -> dict[str, str]:
     return {row["pattern_id"]: row["label"] for row in store.rows("labels.current")}
 
 
-def test_a_label_spreads_as_responsibilities_times_tau(fitted: Store, quick: Settings) -> None:
-    """p(y|x) = sum_c r_c(x) tau[c, y], computed here densely from the stored rows alone."""
+def test_what_is_stored_is_what_the_labels_make_of_the_stored_rows(
+    fitted: Store, quick: Settings
+) -> None:
+    """Responsibilities, vectors and neighbours as the tables hold them; tau by its formula."""
     given = labelled_by_component(fitted)
     give(fitted, given)
-    propagate_labels(fitted, quick.labelling)
+    found = propagate_labels(fitted, quick.labelling)[2]
     table = fitted.read("assignments.of_version", version=1)
-    ids = table["pattern_id"].to_pylist()
-    names = sorted(set(given.values()))
-    r = np.zeros((len(ids), 16))
+    ids, names = table["pattern_id"].to_pylist(), sorted(set(given.values()))
+    r = np.zeros((len(ids), 16), np.float32)
     np.put_along_axis(r, matrix(table["components"]), matrix(table["responsibilities"]), axis=1)
-    counts = np.zeros((16, len(names)))
-    for i, pattern in enumerate(ids):
-        if pattern in given:
-            counts[:, names.index(given[pattern])] += r[i]
+    vectors = matrix(fitted.read("assignments.ground", version=1)["vector"])
+    labels = np.array([names.index(given[p]) if p in given else -1 for p in ids])
+    alone = propagate(
+        lay_ground(vectors, r), labels, names, quick.labelling, table["novelty_p"].to_numpy()
+    )
+    assert table["verdict"].to_pylist() == alone.verdict.tolist()
+    reached = alone.label >= 0
+    label = np.array([*names, None], dtype=object)[alone.label]
+    assert (table["label"].to_numpy(zero_copy_only=False) == label)[reached].all()
+    np.testing.assert_allclose(table["confidence"].to_numpy(), alone.confidence, atol=1e-4)
+    np.testing.assert_allclose(table["evidence"].to_numpy(), alone.evidence, atol=1e-4)
     cell = quick.labelling.alpha0 / len(names)
-    tau = (counts + cell) / (counts + cell).sum(axis=1, keepdims=True)
-    p = r @ tau
-    label = np.array(names)[p.argmax(axis=1)]
-    reached = r @ counts.sum(axis=1) > 0
-    close = np.sort(p, axis=1)[:, -1] - np.sort(p, axis=1)[:, -2] < 1e-4
-    stored = table["label"].to_numpy(zero_copy_only=False)
-    assert (stored == label)[reached & ~close].all()
+    tau = (found.model.mass + cell) / (found.model.mass + cell).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(
         table["s_ood"].to_numpy(), 1 - (r * tau.max(axis=1)).max(axis=1), atol=1e-5
     )
-    evidence = (r * np.minimum(1, counts.sum(axis=1) / 0.2)).sum(axis=1)
-    np.testing.assert_allclose(table["evidence"].to_numpy(), evidence, atol=1e-4)
+    counts = np.zeros((16, len(names)))
+    np.add.at(counts.T, labels[labels >= 0], r[labels >= 0])
     store_rows = fitted.rows("labels.label_store", version=1)
     for row in store_rows:
         s = counts[row["component"], names.index(row["label"])]
@@ -146,9 +149,13 @@ def test_a_late_propagation_that_saw_less_changes_nothing(fitted: Store, quick: 
     )
     stale = pa.Table.from_pylist([{**row, "label": "stale", "confidence": 0.25}])
     for seen in (seq - 1, 0):
-        fitted.write("assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seen)
+        fitted.write(
+            "assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seen, least=1e-6
+        )
         assert row in fitted.rows("assignments.labelled", version=1)
-    fitted.write("assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seq)
+    fitted.write(
+        "assignments.relabel", inputs={"in_relabelled": stale}, version=1, seq=seq, least=1e-6
+    )
     assert {**row, "label": "stale", "confidence": 0.25} in fitted.rows(
         "assignments.labelled", version=1
     )
