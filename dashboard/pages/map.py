@@ -15,7 +15,8 @@ from dashboard.routes import COLOURINGS
 from dashboard.selection import component_of, label_of_key, summarise
 from dashboard.state import Desk, View
 from genlab.errors import NotReady
-from genlab.labelling import NO_LABEL, suggest
+from genlab.labelling import NO_LABEL, Suggestion, suggest
+from genlab.labelling.suggest import Outlook, outlook
 from genlab.records import VERDICTS
 
 PATH, NAME = "/map", "Map"
@@ -136,7 +137,7 @@ def register(app: Dash, desk: Desk) -> None:
             "names": view.labels.names,
         }
         if not len(chosen.rows):
-            return map_panel.nothing(view, questions(view)), [], names, shown
+            return map_panel.nothing(view, *asked_next(view)), [], names, shown
         return map_panel.head(view, chosen), map_panel.labels(view, chosen), names, shown
 
     @app.callback(
@@ -276,7 +277,13 @@ def changed_since(view: View, selection: dict, shown: dict) -> str:
     return ""
 
 
-def questions(view: View) -> list[Any]:
+def asked_next(view: View) -> tuple[list[Suggestion], Outlook]:
+    """What to ask next, best first, and whether it still pays."""
+    found = questions(view)
+    return found, outlook(found, view.assigned.message_counts, view.spread)
+
+
+def questions(view: View) -> list[Suggestion]:
     """What to ask next, best first."""
     return suggest(
         view.assigned.ground.near,

@@ -9,6 +9,8 @@ from dash import html
 from dashboard import ids, parts
 from dashboard.selection import Selected, key_of_label
 from dashboard.state import View
+from genlab.labelling import Suggestion
+from genlab.labelling.suggest import Outlook
 
 _SHOWN_TEXTS, _SHOWN_GIVEN = 3, 4
 
@@ -56,7 +58,7 @@ def layout() -> Any:
     )  # fmt: skip
 
 
-def nothing(view: View, questions: Sequence[Any]) -> list[Any]:
+def nothing(view: View, questions: Sequence[Suggestion], ahead: Outlook) -> list[Any]:
     """Before a selection: how to make one, and which would be worth most."""
     known = view.spread.verdict == "known"
     counts = view.assigned.message_counts
@@ -82,9 +84,14 @@ def nothing(view: View, questions: Sequence[Any]) -> list[Any]:
     if not rows:
         done = f"All {parts.number(counts[known].sum())} messages are known."
         return [head, hint, html.P(done, className="gl-note")]
+    stop = (
+        f"More labels hardly pay any more: the next question settles about "
+        f"{ahead.per_question:,.0f} of {parts.number(counts.sum())} messages."
+    )
     return [
         head,
         hint,
+        *([] if ahead.pays else [html.P(stop, className="gl-note")]),
         html.Div([html.H3("Worth asking"), html.H3("would settle")], className="gl-between"),
         html.Div(rows, className="gl-questions"),
     ]

@@ -10,9 +10,11 @@ from dashboard import parts
 _METRICS = {
     "known_messages_share": ("known", parts.percent),
     "label_accuracy_cross_fitted": ("accuracy", parts.percent),
+    "label_accuracy_before": ("accuracy before", parts.percent),
     "ece_cross_fitted": ("ECE", lambda v: "–" if v is None else f"{v:.3f}"),
     "log_px_held_out": ("held-out log p(x)", lambda v: "–" if v is None else f"{v:,.1f}"),
     "active_components": ("components", parts.number),
+    "opened_components": ("opened", parts.number),
     "novel_patterns": ("novel", parts.number),
 }
 

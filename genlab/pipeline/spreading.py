@@ -28,7 +28,7 @@ from genlab.pipeline.assigned import Assigned, Labels
 from genlab.pipeline.tables import strings
 
 QUIET_SECONDS = 1.0  # without a new label, after which they are learnt from
-MANY = 0.1  # share of the labels whose change does not wait for that
+PATIENCE_SECONDS = 10.0  # and at the latest; a lesson slows the labels given beside it
 
 _LOG = logging.getLogger("genlab.labels")
 
@@ -61,7 +61,8 @@ class Spreader:
         self._learnt = learnt
         self._turn = threading.Condition()
         self._taught: Taught | None = None
-        self._asked: tuple[Assigned, Labels, float] | None = None  # the time it is due
+        self._asked: tuple[Assigned, Labels, float] | None = None  # since when
+        self._due = 0.0
         self._thread: threading.Thread | None = None
 
     def holds(self, assigned: Assigned) -> bool:
@@ -144,10 +145,10 @@ class Spreader:
             return
         if self._asked is not None and self._asked[1].seq == labels.seq:
             return
-        given = max(int((labels.given != NO_LABEL).sum()), 1)
-        many = held.seq < 0 or _changed(held.lesson, labels.given) > MANY * given
-        due = time.monotonic() + (0.0 if many else QUIET_SECONDS)
-        self._asked = assigned, labels, due
+        now = time.monotonic()
+        since = now if self._asked is None else self._asked[2]
+        self._asked = assigned, labels, since
+        self._due = now if held.seq < 0 else min(now + QUIET_SECONDS, since + PATIENCE_SECONDS)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="labels", daemon=True)
             self._thread.start()
@@ -172,7 +173,7 @@ class Spreader:
 
     def _wait(self) -> float | None:
         """Seconds until a lesson is due, None while none is asked for."""
-        return None if self._asked is None else max(self._asked[2] - time.monotonic(), 0.0)
+        return None if self._asked is None else max(self._due - time.monotonic(), 0.0)
 
 
 def stored(assigned: Assigned, labels: Labels, model: LabelModel) -> Propagation:
