@@ -95,7 +95,6 @@ class Triage:
         self._near: Neighbours | None = None  # of the rows, once there are any
         self._ground: Ground | None = None  # what labels travel over
         self._novelty: NoveltyModel | None = None  # what is ordinary
-        self._p: np.ndarray = np.zeros(0)  # (N,) novelty p-value of each row
         self.classes_: np.ndarray = np.array([], dtype=object)
 
     def fit(self, X: Inputs, y: Labels | None = None) -> "Triage":
@@ -127,9 +126,10 @@ class Triage:
             return self.fit(X, y)
         vectors = self._vectors(X, self._data.shape[1])
         labels = [*self._given, *_cleaned(y, len(vectors))]
-        novel = np.append(self._p, self.novelty_pvalue(vectors)) < self._settings.labelling.novel_p
+        learnt = np.zeros(len(self._data), bool)
+        new = self.novelty_pvalue(vectors) < self._settings.labelling.novel_p
         self._split(np.vstack([self._data, vectors]), labels)
-        seen, novel = self._data[~self._held_out], novel[~self._held_out]
+        seen, novel = self._data[~self._held_out], np.append(learnt, new)[~self._held_out]
         asked = make_config(self._settings.model, seen.shape[1], len(seen)).components
         grow(self._state, seen, novel, asked)
         self._train(continuation(epochs))
@@ -277,10 +277,8 @@ class Triage:
         scores = score(self._fitted().model, self._data)
         near = self._neighbours()
         self._ground = lay_ground(self._data, scores.responsibilities, near)
-        rows = np.arange(len(self._data))
-        self._novelty = fit_novelty(near, np.ones_like(rows), self._held_out, scores.log_prob)
-        strange = novelty_score(self._novelty, near, scores.log_prob, own=rows)
-        self._p = novelty_p(self._novelty, strange)
+        messages = np.ones(len(self._data), int)
+        self._novelty = fit_novelty(near, messages, self._held_out, scores.log_prob)
         self._refit_labels()
 
     def _neighbours(self) -> Neighbours:

@@ -336,7 +336,7 @@ def test_p_values_keep_their_promise_on_exchangeable_rows(triage: Triage) -> Non
     """P(p <= a) <= a for rows of the same distribution.  Given M calibration rows the share of
     false alarms among n new ones is beta-binomial (Vovk 2012): the bound is its 99.9 % point."""
     p = triage.novelty_pvalue(X[TEST])
-    m, n = len(triage._calibration), len(p)
+    m, n = int(triage._novelty.weights.sum()), len(p)
     assert m > 100
     for alpha in (0.05, 0.1, 0.2):
         rank = int(np.floor(alpha * (m + 1)))

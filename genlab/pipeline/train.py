@@ -236,9 +236,9 @@ def _grow(
 
     ``asked``: K of a model made from nothing.
     """
-    p = np.ones(len(data.vectors))
     mine, theirs = shared_rows(data.table["pattern_id"], before)
-    p[mine] = before.novelty_p[theirs]
+    p = np.ones(len(data.vectors))  # what it was trained on, it has learnt
+    p[mine] = np.where(before.held < before.messages, 1.0, before.novelty_p)[theirs]
     new = np.setdiff1d(np.flatnonzero(data.seen), mine)
     if len(new):
         vectors = data.vectors[new]

@@ -12,7 +12,11 @@ from genlab.config import Settings, load_settings, with_overrides
 from genlab.encoders import Encoder
 from genlab.errors import InputError, NotReady
 from genlab.ingest import IngestOptions, load_masker, pattern_id
+from genlab.labelling import fit_novelty, novelty_p, novelty_score
+from genlab.labelling.graph import NEIGHBOURS
+from genlab.labelling.neighbours import directions, nearest
 from genlab.labelling.suggest import PAYS
+from genlab.pipeline.assigned import load_assigned
 from genlab.pipeline.export import export_predictions
 from genlab.pipeline.ingest import ingest
 from genlab.pipeline.labels import give_label, propagate_labels
@@ -63,6 +67,7 @@ def test_new_patterns_are_placed_and_old_ones_stay(
     fitted: Store, quick: Settings, encoder: Encoder
 ) -> None:
     before = fitted.read("assignments.of_version", version=1).to_pylist()
+    trained = load_assigned(fitted, 1, 16)
     new = more(fitted, quick, STRANGE)
     assert fitted.read("checks.unscored_patterns").num_rows == len(STRANGE)
     done = score_new(fitted, encoder, quick)
@@ -78,11 +83,35 @@ def test_new_patterns_are_placed_and_old_ones_stay(
         assert 0 < row["novelty_p"] <= 1
         assert (old_xy.min(axis=0) - 1e-3 <= (row["map_x"], row["map_y"])).all()
         assert ((row["map_x"], row["map_y"]) <= old_xy.max(axis=0) + 1e-3).all()
-    # p against the held-out patterns, by definition
-    calibration = np.array([row["log_px"] for row in before if row["held_out"]])
-    for pattern in new:
-        below = (calibration <= rows[pattern]["log_px"]).sum()
-        assert rows[pattern]["novelty_p"] == pytest.approx((1 + below) / (len(calibration) + 1))
+    # p among the patterns the version was trained with, their neighbours found once more
+    masker = load_masker(quick.ingest, fitted.workspace.folder)
+    vectors = encoder.encode([masker.mask(text) for text in STRANGE])
+    centre = trained.vectors.mean(axis=0)
+    unit = directions(trained.vectors, centre)
+    near = nearest(unit, unit, NEIGHBOURS, np.arange(len(unit)))
+    model = fit_novelty(near, trained.messages, trained.held, trained.log_px)
+    found = nearest(directions(vectors, centre), unit, NEIGHBOURS)
+    log_px = np.array([rows[pattern]["log_px"] for pattern in new])
+    p = novelty_p(model, novelty_score(model, found, log_px))
+    np.testing.assert_allclose([rows[each]["novelty_p"] for each in new], p, atol=1e-6)
+
+
+def test_what_is_new_stays_so_until_it_is_learnt(
+    fitted: Store, quick: Settings, encoder: Encoder
+) -> None:
+    """A near twin of a pattern that came after the training finds no company in it."""
+    twin = STRANGE[0].replace("today", "tomorrow")
+    first = Predictor(fitted, quick).predict([twin])[0]
+    more(fitted, quick, STRANGE)
+    score_new(fitted, encoder, quick)
+    again = Predictor(fitted, quick).predict([twin])[0]
+    assert again["novelty_p"] == first["novelty_p"]
+    more(fitted, quick, [twin])
+    score_new(fitted, encoder, quick)
+    assigned = load_assigned(fitted, 1, 16)
+    row = assigned.rows_of([first["pattern_id"]])[0]
+    assert assigned.novelty_p[row] == pytest.approx(first["novelty_p"], abs=1e-6)
+    assert not assigned.messages[row]
 
 
 def test_scoring_twice_changes_nothing(fitted: Store, quick: Settings, encoder: Encoder) -> None:

@@ -1,5 +1,6 @@
 """Training, versions and continuation on a real store; see `fitted` in tests/conftest.py."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from genlab.config import Settings, with_overrides
 from genlab.encoders import Encoder
 from genlab.errors import InputError, NotReady
 from genlab.ingest import IngestOptions
-from genlab.pipeline.assigned import active_version, load_assigned
+from genlab.labelling import novelty_p, novelty_score
+from genlab.pipeline.assigned import active_version, load_assigned, version_novelty
 from genlab.pipeline.embed import embed
 from genlab.pipeline.ingest import ingest
 from genlab.pipeline.jobs import Job, JobCancelled
 from genlab.pipeline.labels import give_label
-from genlab.pipeline.scored import held_out
+from genlab.pipeline.scored import held_back
 from genlab.pipeline.tables import matrix
 from genlab.pipeline.train import Trained, train_version
 from genlab.pipeline.versions import promote, roll_back
@@ -106,6 +108,37 @@ class Chosen:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def distinct_messages(store: Store, pattern_ids: list[str]) -> np.ndarray:
+    """(N,) how many texts each pattern has come as."""
+    asked = [store.rows("messages.of_pattern", pattern_id=p, limit=10_000) for p in pattern_ids]
+    return np.array([len({row["text"] for row in rows}) for rows in asked])
+
+
+def test_what_was_trained_on_is_never_kept_back_whole_again() -> None:
+    """As messages come in: a later version is calibrated on nothing an earlier one trained on."""
+    ids = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(4000)]
+    trained = np.zeros(len(ids), bool)
+    for messages in (1, 2, 3, 7, 8, 60):
+        held = held_back(ids, np.full(len(ids), messages), 0.15)
+        assert held.mean() / messages == pytest.approx(0.15, abs=0.03)
+        assert not (trained & (held == messages)).any()
+        trained |= held < messages
+
+
+def test_a_version_is_calibrated_on_messages_as_its_tables_say(fitted: Store) -> None:
+    """The p-values of the training, once more from what is stored alone."""
+    assigned = load_assigned(fitted, 1, 16)
+    np.testing.assert_array_equal(
+        assigned.messages, distinct_messages(fitted, assigned.pattern_ids.tolist())
+    )
+    assert (assigned.messages < assigned.message_counts).any()  # repeats count once
+    model = version_novelty(assigned)
+    assert model.weights.sum() == assigned.held.sum()
+    rows = np.arange(len(assigned.pattern_ids))
+    scores = novelty_score(model, assigned.ground.near, assigned.log_px, own=rows)
+    np.testing.assert_allclose(novelty_p(model, scores), assigned.novelty_p, atol=1e-6)
+
+
 def test_held_out_patterns_never_reach_training(
     tmp_path: Path, quick: Settings, fitted: Store
 ) -> None:
@@ -113,10 +146,13 @@ def test_held_out_patterns_never_reach_training(
     patterns = fitted.rows("patterns.all")
     ids = [row["pattern_id"] for row in patterns]
     texts = np.array([row["canonical_text"] for row in patterns])
-    out = held_out(ids, quick.training.holdout)
-    assert 0.05 < out.mean() < 0.3
-    stored = fitted.read("assignments.of_version", version=1)["held_out"]
-    assert stored.to_pylist() == out.tolist()
+    messages = distinct_messages(fitted, ids)
+    held = held_back(ids, messages, quick.training.holdout)
+    assert 0.1 < held.sum() / messages.sum() < 0.2
+    out = held == messages
+    assert out.any()
+    stored = fitted.read("assignments.of_version", version=1)
+    assert stored["held_out"].to_pylist() == out.tolist()
 
     def weights(name: str, changed: set[str]) -> dict[str, np.ndarray]:
         with connect(tmp_path / name) as store:

@@ -16,6 +16,7 @@ from genlab.store.migrations import known_migrations
 from genlab.store.named_sql import named_queries, parse
 
 PLACEHOLDERS = {
+    "days": 7,
     "limit": 5,
     "hours": 24.0,
     "bucket_seconds": 3600,
