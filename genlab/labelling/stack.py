@@ -47,16 +47,20 @@ def expected_exponents(views: Views, alone: np.ndarray) -> np.ndarray:
 
     ``views`` (M, Y) of unlabelled patterns, and ``alone`` (M, Y) what a head that learnt from the
     labels only says of them.  How often it names what all views together name stands in for the
-    unknown accuracy (agreement of classifiers, Platanios et al. 2014), and the mean confidence is
-    set to it: all there is to go by while no label can be kept back.
+    unknown accuracy (agreement of classifiers, Platanios et al. 2014).  It is too low, for the
+    views together are better than it, as the confidence under PRIOR is too high: the mean
+    confidence is set to their geometric mean, all there is to go by while no label can be kept
+    back.
     """
     prior = np.array(PRIOR)
     if not alone.size:
         return prior
-    agreed = float((pooled(views, prior).argmax(axis=1) == alone.argmax(axis=1)).mean())
+    believed = pooled(views, prior)
+    agreed = float((believed.argmax(axis=1) == alone.argmax(axis=1)).mean())
+    expected = np.sqrt(agreed * float(believed.max(axis=1).mean()))
 
     def excess(scale: float) -> float:
-        return float(pooled(views, scale * prior).max(axis=1).mean()) - agreed
+        return float(pooled(views, scale * prior).max(axis=1).mean() - expected)
 
     low, high = _SCALES
     if excess(low) >= 0:
