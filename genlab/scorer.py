@@ -64,7 +64,7 @@ def main(folder: str) -> None:
     workspace = Workspace(folder)
     settings = load_settings(workspace.folder)
     with connect(workspace, settings.store, may_own=False) as store:
-        scorer = Scorer(Predictor(store, settings), workspace.token())
+        scorer = Scorer(Predictor(store, settings, lasting=True), workspace.token())
         write_service_file(workspace.scorer_file, port=scorer.port)
         threading.Thread(target=scorer.warm, daemon=True).start()
         print(f"scorer of {workspace.folder} listens on port {scorer.port}", flush=True)

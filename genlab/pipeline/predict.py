@@ -13,11 +13,9 @@ from genlab.ingest import load_masker, pattern_id
 from genlab.ingest.structured import flaw
 from genlab.labelling import (
     NO_LABEL,
-    LabelModel,
     NoveltyModel,
     Queries,
     apply_labels,
-    fit_labels,
     from_stored,
     queries,
     some,
@@ -33,6 +31,7 @@ from genlab.pipeline.assigned import (
     version_novelty,
 )
 from genlab.pipeline.scored import score_vectors
+from genlab.pipeline.spreading import Spreader
 from genlab.store import Store
 from genlab.training.checkpoints import load_model
 
@@ -45,20 +44,25 @@ class _Force(NamedTuple):
     key: tuple[int, int, int]  # version, patterns scored, last label event
     assigned: Assigned
     labels: Labels
-    label_model: LabelModel
     novelty: NoveltyModel
 
 
 class Predictor:
-    """Holds the encoder and the active model warm; notices a new version and new labels."""
+    """Holds the encoder and the active model warm; notices a new version and new labels.
 
-    def __init__(self, store: Store, settings: Settings):
+    ``lasting``: the process stays, so that labels are followed at once and learnt from in the
+    background; only the first answer waits for a full fit.
+    """
+
+    def __init__(self, store: Store, settings: Settings, lasting: bool = False):
         self._store = store
         self._settings = settings
         self._masker = load_masker(settings.ingest, store.workspace.folder)
         self._encoder: Encoder | None = None
         self._model: ComponentVAE | None = None
         self._force: _Force | None = None
+        self._spreader = Spreader(settings.labelling, (lambda: None) if lasting else None)
+        self._lasting = lasting
 
     def warm(self) -> None:
         """Load encoder and model now rather than at the first unseen message."""
@@ -80,7 +84,8 @@ class Predictor:
         canonical = [self._masker.mask(text) for text in texts]
         ids = [pattern_id(text) for text in canonical]
         asked, novelty_p, given = self._queries(force, ids, canonical)
-        spread = apply_labels(asked, force.label_model, self._settings.labelling, novelty_p, given)
+        model = self._spreader.follow(force.assigned, force.labels).model
+        spread = apply_labels(asked, model, self._settings.labelling, novelty_p, given)
         answers = []
         for i, record in enumerate(records):
             row = sparse.csr_matrix(asked.responsibilities[[i]])
@@ -150,16 +155,12 @@ class Predictor:
         else:
             assigned, novelty = held.assigned, held.novelty
         labels = load_labels(self._store, assigned)
+        if held is None or not self._lasting:
+            self._spreader.learn(assigned, labels)
         self._force = _Force(
             key,
             assigned,
             labels,
-            fit_labels(
-                assigned.ground,
-                labels.given,
-                len(labels.names),
-                self._settings.labelling,
-            ),
             novelty,
         )
         return self._force
