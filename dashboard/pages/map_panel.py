@@ -78,14 +78,18 @@ def nothing(view: View, questions: Sequence[Suggestion], ahead: Outlook) -> list
             ),
         )
         for q in questions[:6]
+        if q.would_settle >= 0.5
     ]
     head = html.H2("Nothing selected")
     hint = html.P("Drag a lasso, click a point, or take the next question.", className="gl-hint")
     if not rows:
-        done = f"All {parts.number(counts[known].sum())} messages are known."
+        done = (
+            f"{parts.number(counts[known].sum())} of {parts.number(counts.sum())} messages are "
+            "known; no question is left that would settle another."
+        )
         return [head, hint, html.P(done, className="gl-note")]
     stop = (
-        f"More labels hardly pay any more: the next question settles about "
+        "More labels hardly pay any more: the next question settles about "
         f"{ahead.per_question:,.0f} of {parts.number(counts.sum())} messages."
     )
     return [
