@@ -34,7 +34,7 @@ from genlab.labelling import (
     novelty_score,
     queries,
 )
-from genlab.labelling.neighbours import Neighbours, partners
+from genlab.labelling.neighbours import partners
 from genlab.models.component_vae import make_config
 from genlab.models.scoring import Scores, as_patterns, score
 from genlab.training.checkpoints import load_checkpoint, save_checkpoint
@@ -92,7 +92,6 @@ class Triage:
         self._data: np.ndarray = np.zeros((0, 0), np.float32)  # (N, D) everything seen
         self._given: list[Any] = []  # (N,) its labels, None for none
         self._held_out: np.ndarray = np.zeros(0, bool)  # (N,) kept out of training
-        self._near: Neighbours | None = None  # of the rows, once there are any
         self._ground: Ground | None = None  # what labels travel over
         self._novelty: NoveltyModel | None = None  # what is ordinary
         self.classes_: np.ndarray = np.array([], dtype=object)
@@ -154,7 +153,6 @@ class Triage:
             self._given += [given[_digest(vectors[i])] for i in new]
             self._data = np.vstack([self._data, vectors[new]])
             self._held_out = np.append(self._held_out, np.zeros(len(new), bool))
-            self._near = None
             self._rescore()
         else:
             self._refit_labels()
@@ -266,7 +264,7 @@ class Triage:
         self._rescore()
 
     def _split(self, vectors: np.ndarray, y: Labels | None) -> None:
-        self._data, self._given, self._near = vectors, _cleaned(y, len(vectors)), None
+        self._data, self._given = vectors, _cleaned(y, len(vectors))
         # By content, so that a row keeps its side whatever comes after it.
         share = np.array([_fraction(row) for row in vectors])
         self._held_out = share < self._settings.training.holdout
@@ -275,16 +273,10 @@ class Triage:
 
     def _rescore(self) -> None:
         scores = score(self._fitted().model, self._data)
-        near = self._neighbours()
-        self._ground = lay_ground(self._data, scores.responsibilities, near)
+        self._ground = lay_ground(self._data, scores.responsibilities)
         messages = np.ones(len(self._data), int)
-        self._novelty = fit_novelty(near, messages, self._held_out, scores.log_prob)
+        self._novelty = fit_novelty(self._ground.near, messages, self._held_out, scores.log_prob)
         self._refit_labels()
-
-    def _neighbours(self) -> Neighbours:
-        if self._near is None:
-            self._near = lay_ground(self._data, np.ones((len(self._data), 1))).near
-        return self._near
 
     def _refit_labels(self) -> None:
         assert self._ground is not None

@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn.cluster import MiniBatchKMeans
 
 from genlab.bench.datasets import FLEET_MESSAGES, DataSet, Split, load, split
+from genlab.bench.learning import unsupervised
 from genlab.config import Settings
 from genlab.ingest import load_masker
 from genlab.ingest.fleet import generate, load_fleet
@@ -35,10 +36,7 @@ from genlab.labelling import (
 )
 from genlab.labelling.neighbours import partners
 from genlab.labelling.suggest import outlook
-from genlab.models.component_vae import make_config
 from genlab.models.scoring import score
-from genlab.training.curriculum import load_curriculum
-from genlab.training.loop import new_state, train
 
 TARGETS = (0.8, 0.9, 0.95)
 HELD_OUT = 0.15  # of the pool's patterns, for novelty p-values
@@ -89,14 +87,8 @@ def make_problem(data: DataSet, parts: Split, settings: Settings, seed: int) -> 
     rows = parts.pool[first]
     vectors = data.vectors[rows]
     held = np.random.default_rng(seed).random(len(rows)) < HELD_OUT
-    config = make_config(settings.model, vectors.shape[1], int((~held).sum()))
-    state = new_state(config, vectors[~held], settings.training.learning_rate, seed)
-    curriculum = load_curriculum(settings.training.curriculum)
-    near = partners(vectors[~held])
-    plan = curriculum, settings.weights, settings.training
-    for _ in train(state, vectors[~held], None, *plan, neighbours=near):
-        pass
-    pool, test = score(state.model, vectors), score(state.model, data.vectors[parts.test])
+    model = unsupervised(settings, vectors[~held], seed, partners(vectors[~held]))
+    pool, test = score(model, vectors), score(model, data.vectors[parts.test])
     strange = -pool.log_prob[held]
 
     def stored(dense: np.ndarray) -> sparse.csr_matrix:

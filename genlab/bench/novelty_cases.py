@@ -11,12 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from genlab.bench.datasets import DataSet, Split, split
+from genlab.bench.learning import unsupervised
 from genlab.config import Settings
 from genlab.labelling import hold_out
-from genlab.models.component_vae import make_config
 from genlab.models.scoring import Scores, score
-from genlab.training.curriculum import load_curriculum
-from genlab.training.loop import new_state, train
 
 CASES = (
     ("clinc150", "strangers"),
@@ -80,11 +78,7 @@ def fit(case: Case, settings: Settings, seed: int) -> Seen:
     vectors = case.data.vectors[case.rows]
     trained = vectors[case.held < case.messages]
     started = time.perf_counter()
-    config = make_config(settings.model, vectors.shape[1], len(trained))
-    state = new_state(config, trained, settings.training.learning_rate, seed)
-    curriculum = load_curriculum(settings.training.curriculum)
-    for _ in train(state, trained, None, curriculum, settings.weights, settings.training):
-        pass
+    model = unsupervised(settings, trained, seed)
     seconds = time.perf_counter() - started
-    test = score(state.model, case.data.vectors[case.test])
-    return Seen(score(state.model, vectors), test, score(state.model, case.strange), seconds)
+    test = score(model, case.data.vectors[case.test])
+    return Seen(score(model, vectors), test, score(model, case.strange), seconds)

@@ -14,18 +14,15 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from genlab.bench.datasets import DataSet, Split, draw_labels, load, split, truth
+from genlab.bench.learning import unsupervised
 from genlab.bench.peers import PEERS, Task
 from genlab.config import Settings
 from genlab.labelling import accept_threshold, ece, reliability
 from genlab.labelling.ground import Ground, Queries, lay_ground, queries
 from genlab.labelling.neighbours import partners
 from genlab.labelling.propagation import apply_labels, fit_labels
-from genlab.models.component_vae import make_config
 from genlab.models.scoring import score
-from genlab.training.curriculum import load_curriculum
-from genlab.training.loop import new_state, train
 
-COUNTS = (1, 3, 5, 10)  # labels per kind
 PRECISION = 0.95  # at which coverage is measured
 COMPONENTS = ("auto", "kmeans", None)  # of the label stage: the VAE's, soft k-means', none
 _FIGURES = ("nmi", "ari", "active", "seconds", "memory_mb")
@@ -102,20 +99,16 @@ def learn(
     vectors, test = data.vectors[rows], data.vectors[parts.test]
     if components is None:
         r, r_test = (np.ones((len(x), 1), np.float32) for x in (vectors, test))
-        ground = lay_ground(vectors, r)
     else:
-        near = lay_ground(vectors, np.ones((len(vectors), 1))).near
-        model = settings.model.model_copy(update={"components": components})
-        config = make_config(model, vectors.shape[1], len(vectors))
-        state = new_state(config, vectors, settings.training.learning_rate, seed)
-        curriculum = load_curriculum(settings.training.curriculum)
-        chosen = settings.training.model_copy(update={"seed": seed})
-        for _ in train(
-            state, vectors, None, curriculum, settings.weights, chosen, neighbours=partners(vectors)
-        ):
-            pass
-        r, r_test = (score(state.model, x).responsibilities for x in (vectors, test))
-        ground = lay_ground(vectors, r, near)
+        chosen = settings.model_copy(
+            update={
+                "model": settings.model.model_copy(update={"components": components}),
+                "training": settings.training.model_copy(update={"seed": seed}),
+            }
+        )
+        model = unsupervised(chosen, vectors, seed, partners(vectors))
+        r, r_test = (score(model, x).responsibilities for x in (vectors, test))
+    ground = lay_ground(vectors, r)
     winner, kinds = r.argmax(axis=1), data.kinds[rows]
     return Learnt(
         ground,

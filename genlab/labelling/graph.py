@@ -1,5 +1,7 @@
 """Labels walk over the graph of nearest patterns (Zhu, Ghahramani & Lafferty 2003)."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -109,18 +111,35 @@ def hits(
     closed[targets] = True
     reached = np.zeros(back.shape[0], np.float32)
     reached[targets] = 1.0
-    # The patterns from which the target is met in exactly so many steps, and how likely.
+    return follow_back(reached, targets, lambda first: first @ back, closed, FAINT, length)
+
+
+def follow_back(
+    met: np.ndarray,
+    targets: np.ndarray,
+    step: Callable[[sparse.csr_matrix], sparse.csr_matrix],
+    closed: np.ndarray,
+    faint: float,
+    length: int,
+) -> np.ndarray:
+    """Add to ``met`` (N,), in place, what walks backwards from ``targets`` (T,) bring.
+
+    ``met`` holds at the targets what meeting one is worth.  ``step`` takes one step back of a
+    sparse (1, N) row: from where a target is met in exactly so many steps, and how likely times
+    its worth.  Walks end at ``closed`` (N,) bool, and ways that bring less than ``faint`` are
+    given up: it costs what is reached, not what there is.
+    """
     first = sparse.csr_matrix(
-        (np.ones(len(targets), np.float32), targets, [0, len(targets)]), shape=(1, back.shape[0])
+        (met[targets].astype(np.float32), targets, [0, len(targets)]), shape=(1, len(met))
     )
-    for _ in range(length):
-        first = first @ back
-        first.data[closed[first.indices] | (first.data < FAINT)] = 0.0
+    for _ in range(length if len(targets) else 0):
+        first = step(first)
+        first.data[closed[first.indices] | (first.data < faint)] = 0.0
         first.eliminate_zeros()
         if not first.nnz:
             break
-        reached[first.indices] += first.data
-    return reached
+        met[first.indices] += first.data
+    return met
 
 
 def mass_shares(reached: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -28,6 +28,11 @@ class Head(NamedTuple):
         return log_softmax(x @ self.weight + self.bias)
 
 
+def thinned(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most ``most`` of the ``rows``, spread evenly over them."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Rows less their logsumexp."""
     if not logits.shape[1]:
@@ -74,8 +79,7 @@ def self_train(
     teaches nothing.  At most ``rows`` unlabelled patterns take part, spread evenly.
     """
     own = np.flatnonzero(labels >= 0)
-    free = np.flatnonzero(labels < 0)
-    free = free[np.unique(np.linspace(0, len(free) - 1, min(rows, len(free))).astype(int))]
+    free = thinned(np.flatnonzero(labels < 0), rows)
     sharp = soft[free] ** SHARPEN
     sharp /= np.maximum(sharp.sum(axis=1, keepdims=True), 1e-30)
     trust = sharp.max(axis=1) ** 2

@@ -26,6 +26,20 @@ def as_labels(labels: np.ndarray, rows: int, n_labels: int) -> np.ndarray:
     return indices
 
 
+def label_folds(labels: np.ndarray, folds: int) -> np.ndarray:
+    """(N,) fold of each labelled pattern: those of one label are dealt to the folds in turn.
+
+    ``labels`` (N,), -1 for none; -1 for what has no label, and for a label given once, which would
+    be absent while its fold is kept back.
+    """
+    fold = np.full(len(labels), NO_LABEL)
+    for label in np.unique(labels[labels != NO_LABEL]):
+        own = np.flatnonzero(labels == label)
+        if len(own) > 1:
+            fold[own] = np.arange(len(own)) % folds
+    return fold
+
+
 def label_counts(
     responsibilities: Responsibilities,
     labels: np.ndarray,

@@ -16,8 +16,8 @@ from genlab.errors import InputError
 from genlab.labelling.calibration import CrossFitted
 from genlab.labelling.graph import absorbed, absorbed_again, hits, mass_shares, shares
 from genlab.labelling.ground import Ground, Queries, some, themselves
-from genlab.labelling.head import Head, fit_head, self_train
-from genlab.labelling.label_store import NO_LABEL, as_labels, label_counts
+from genlab.labelling.head import SOFT_ROWS, Head, fit_head, self_train, thinned
+from genlab.labelling.label_store import NO_LABEL, as_labels, label_counts, label_folds
 from genlab.labelling.label_store import tau as tau_of
 from genlab.labelling.novelty import verdicts
 from genlab.labelling.reach import Reach, fit_reach, reach, reach_p, update_reach
@@ -235,9 +235,9 @@ def propagate(
 
 
 def _fit(
-    ground: Ground, labels: np.ndarray, n_labels: int, cell: float, rows: int | None = None
+    ground: Ground, labels: np.ndarray, n_labels: int, cell: float, rows: int = SOFT_ROWS
 ) -> _Fitted:
-    """Walk, count, learn; ``rows``: unlabelled patterns that teach the head, the usual if None."""
+    """Walk, count, learn; ``rows``: unlabelled patterns that teach the head, at most."""
     own = np.flatnonzero(labels != NO_LABEL)
     reached = absorbed(ground.steps, labels, n_labels)
     if not len(own):
@@ -251,8 +251,7 @@ def _fit(
     start = fit_head(ground.unit[own], reached[own], np.ones(len(own)))
     soft = np.sqrt(graph * np.exp(start.log_probabilities(ground.unit)))
     soft /= np.maximum(soft.sum(axis=1, keepdims=True), 1e-30)
-    more = {} if rows is None else {"rows": rows}
-    head = self_train(ground.unit, labels, soft, start, **more)
+    head = self_train(ground.unit, labels, soft, start, rows)
     return _Fitted(mass, tau_of(mass, cell), reached, factors, head, start)
 
 
@@ -261,7 +260,7 @@ def _expected(ground: Ground, labels: np.ndarray, fitted: _Fitted) -> np.ndarray
     free = np.flatnonzero(labels == NO_LABEL)
     if len(free) == len(labels):
         free = free[:0]
-    free = free[np.unique(np.linspace(0, len(free) - 1, min(_FEWER, len(free))).astype(int))]
+    free = thinned(free, _FEWER)
     views = _views(some(ground, free), fitted)
     alone = np.exp(fitted.alone.log_probabilities(ground.unit[free]))
     return expected_exponents(views, alone)
@@ -306,14 +305,9 @@ def _kept_back(
 ) -> tuple[np.ndarray, Views]:
     """(M,) labelled patterns and their views (M, Y), each from a fit without its fold of labels.
 
-    A label's patterns are dealt to the folds in turn.  Where a fold holds all of them the label
-    would be absent from the fit, which would learn that absence: they are left out.
+    A label that a fold would hold all of is left out: its absence would be learnt (label_folds).
     """
-    fold = np.full(len(labels), -1)
-    for y in range(n_labels):
-        own = np.flatnonzero(labels == y)
-        if len(own) > 1:
-            fold[own] = np.arange(len(own)) % FOLDS
+    fold = label_folds(labels, FOLDS)
     rows, parts = [], []
     for each in range(FOLDS):
         out = np.flatnonzero(fold == each)

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from genlab.labelling.conformal import conformal_p
-from genlab.labelling.graph import walk
+from genlab.labelling.graph import follow_back, walk
 from genlab.labelling.ground import Ground, Queries
-from genlab.labelling.label_store import NO_LABEL, as_labels
+from genlab.labelling.label_store import NO_LABEL, as_labels, label_folds
 
 BRIDGE = 0.5  # share of the walk's steps that go through a component
 STAY = 0.97  # the walk goes on with this probability: labels far away say less
@@ -42,7 +42,7 @@ def fit_reach(ground: Ground, labels: np.ndarray) -> Reach:
     rows = sparse.csr_matrix(ground.responsibilities, dtype=np.float32, copy=True)
     rows.data[rows.data < LEAST] = 0.0
     rows.eliminate_zeros()
-    labelled, fold = labels != NO_LABEL, _folds(labels)
+    labelled, fold = labels != NO_LABEL, label_folds(labels, FOLDS)
     folds = np.unique(fold[fold >= 0])
     model = Reach(
         labelled, np.zeros(len(labels)), np.zeros(0), walk(rows).T.tocsr(), walk(rows.T).T.tocsr()
@@ -106,26 +106,9 @@ def _met(
     ``targets`` (T,), with nothing at any other of ``closed`` (N,) bool."""
     met = np.zeros(len(closed))
     met[targets] = worth
-    # The patterns from which one is met in exactly so many steps, and how likely times its worth.
-    first = sparse.csr_matrix(
-        (worth.astype(np.float32), targets, [0, len(targets)]), shape=(1, len(closed))
-    )
-    for _ in range(STEPS if len(targets) else 0):
+
+    def back(first: sparse.csr_matrix) -> sparse.csr_matrix:
         through = (first @ model.out) @ model.into
-        first = STAY * ((1 - BRIDGE) * (first @ ground.back) + BRIDGE * through)
-        first.data[closed[first.indices] | (first.data < FAINT)] = 0.0
-        first.eliminate_zeros()
-        if not first.nnz:
-            break
-        met[first.indices] += first.data
-    return met
+        return STAY * ((1 - BRIDGE) * (first @ ground.back) + BRIDGE * through)
 
-
-def _folds(labels: np.ndarray) -> np.ndarray:
-    """(N,) fold of each labelled pattern, its place among those of its label; -1 for the rest."""
-    fold = np.full(len(labels), -1)
-    for label in np.unique(labels[labels != NO_LABEL]):
-        own = np.flatnonzero(labels == label)
-        if len(own) > 1:
-            fold[own] = np.arange(len(own)) % FOLDS
-    return fold
+    return follow_back(met, targets, back, closed, FAINT, STEPS)
