@@ -1,6 +1,6 @@
 """``genlab bench``: the measured claims, as a table and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +12,12 @@ _data_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder that holds clinc150/ and loghub/ (default: digits and the fleet alone).",
 )
+
+
+_only_option = click.option(
+    "--only", multiple=True, help="A data set to run (default: all there are)."
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
@@ -27,15 +33,13 @@ def bench() -> None:
 )
 @click.option("--lines", default=200_000, show_default=True, type=click.IntRange(min=1000))
 @click.option("--encode-lines", default=20_000, show_default=True, type=click.IntRange(min=100))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_json: bool) -> None:
     """Ingest, embedding, training and scoring rates, beside drain3 and sentence-transformers."""
     from genlab.bench.throughput import throughput as measure
 
-    found = measure(
-        desk.settings, data, lines, encode_lines, lambda text: click.echo(text, err=True)
-    )
+    found = measure(desk.settings, data, lines, encode_lines, _say)
 
     def readable() -> Iterator[str]:
         yield f"{found['lines']:,} lines of {found['data']}, {found['cores']} cores"
@@ -49,13 +53,13 @@ def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_
 
 @bench.command(epilog=example("genlab bench store --seconds 60"))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def store(desk: Desk, seconds: float, as_json: bool) -> None:
     """One labeller, readers, an ingester and a trainer at once: latencies, losses."""
     from genlab.bench.store import store_bench
 
-    found = store_bench(desk.settings.store, seconds, lambda text: click.echo(text, err=True))
+    found = store_bench(desk.settings.store, seconds, _say)
 
     def readable() -> Iterator[str]:
         columns = ["role", "processes", "calls", "p50_ms", "p95_ms", "max_ms", "errors"]
@@ -69,10 +73,10 @@ def store(desk: Desk, seconds: float, as_json: bool) -> None:
 
 @bench.command(epilog=example("genlab bench triage --data ../shared/data"))
 @_data_option
-@click.option("--only", multiple=True, help="A data set to run (default: all there are).")
+@_only_option
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per kind.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def triage(
     desk: Desk,
@@ -83,17 +87,14 @@ def triage(
     as_json: bool,
 ) -> None:
     """Accuracy and honesty from a few labels per kind, beside what a user would pick instead."""
-    from genlab.bench.datasets import NAMES, OUTSIDE
     from genlab.bench.triage import triage as measure
 
-    names = only or [name for name in NAMES if data or name not in OUTSIDE]
+    names = _data_sets(only, data)
     try:
         counts = [int(each) for each in labels.split(",")]
     except ValueError:
         raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,3,5,10") from None
-    found = measure(
-        desk.settings, data, names, seeds, counts, lambda text: click.echo(text, err=True)
-    )
+    found = measure(desk.settings, data, names, seeds, counts, _say)
 
     def readable() -> Iterator[str]:
         yield f"on test messages no method saw; means over {seeds} seeds, ece and promise of all"
@@ -112,11 +113,11 @@ def triage(
 
 @bench.command(epilog=example("genlab bench asking --data ../shared/data"))
 @_data_option
-@click.option("--only", multiple=True, help="A data set to run (default: all there are).")
+@_only_option
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default=600, show_default=True, type=click.IntRange(min=10))
 @click.option("--batch", default=10, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def asking(
     desk: Desk,
@@ -129,12 +130,9 @@ def asking(
 ) -> None:
     """Labels needed to the same accuracy: genlab's questions against random and other ways."""
     from genlab.bench.asking import asking as measure
-    from genlab.bench.datasets import NAMES, OUTSIDE
 
-    names = only or [name for name in NAMES if data or name not in OUTSIDE]
-    found = measure(
-        desk.settings, data, names, seeds, labels, batch, lambda text: click.echo(text, err=True)
-    )
+    names = _data_sets(only, data)
+    found = measure(desk.settings, data, names, seeds, labels, batch, _say)
 
     def readable() -> Iterator[str]:
         yield f"labels to an accuracy, and the share saved of random's; {seeds} seeds"
@@ -153,15 +151,13 @@ def asking(
 @click.option("--pool", default=10_000, show_default=True, type=click.IntRange(min=500))
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--held-out/--no-held-out", default=True, help="Train without each digit in turn.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def images(desk: Desk, pool: int, seeds: int, held_out: bool, as_json: bool) -> None:
     """MNIST with 100 labels beside its peers, Fashion-MNIST as strangers, digits held out."""
     from genlab.bench.images import images_bench
 
-    found = images_bench(
-        desk.settings, pool, seeds, held_out, lambda text: click.echo(text, err=True)
-    )
+    found = images_bench(desk.settings, pool, seeds, held_out, _say)
 
     def readable() -> Iterator[str]:
         yield (
@@ -190,14 +186,14 @@ def images(desk: Desk, pool: int, seeds: int, held_out: bool, as_json: bool) -> 
 )
 @click.option("--only", multiple=True, help="A data set to run; mnist is fetched only by name.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_json: bool) -> None:
     """The three priors, and the curriculum with each phase left out."""
     from genlab.bench.priors import priors as measure
 
     names = only or ("digits", "fleet", *(["clinc150"] if data else []))
-    found = measure(desk.settings, names, data, seeds, lambda text: click.echo(text, err=True))
+    found = measure(desk.settings, names, data, seeds, _say)
 
     def readable() -> Iterator[str]:
         yield f"{found['labels_per_kind']} labels per kind, {found['seeds']} seeds"
@@ -213,7 +209,7 @@ def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_
 @click.option("--only", multiple=True, help="A case to run, e.g. loghub/kinds (default: all).")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per class.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def novelty(
     desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, labels: str, as_json: bool
@@ -224,9 +220,7 @@ def novelty(
     if not all(part.isdigit() and int(part) > 0 for part in labels.split(",")):
         raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,5,10")
     per_kind = tuple(map(int, labels.split(",")))
-    found = novelty_bench(
-        desk.settings, data, seeds, per_kind, only, lambda text: click.echo(text, err=True)
-    )
+    found = novelty_bench(desk.settings, data, seeds, per_kind, only, _say)
 
     def readable() -> Iterator[str]:
         yield f"strange against known; of a peer's variants the best; {seeds} seeds"
@@ -252,17 +246,28 @@ def novelty(
     help="The folder that holds clinc150/ (default: digits and the fleet alone).",
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_json_option
 @desk_options
 def growth(desk: Desk, data: Path | None, seeds: int, as_json: bool) -> None:
     """New kinds arrive in ten runs: do they find room, and do the old ones stay?"""
     from genlab.bench.growth import growth_bench
 
     names = ["digits", "fleet", *(["clinc150"] if data else [])]
-    found = growth_bench(desk.settings, names, data, seeds, lambda text: click.echo(text, err=True))
+    found = growth_bench(desk.settings, names, data, seeds, _say)
 
     def readable() -> Iterator[str]:
         yield f"before, after ten runs, and trained anew on everything; {seeds} seeds"
         yield from table(found["rows"], list(found["rows"][0]))
 
     show(found, as_json, readable)
+
+
+def _data_sets(only: tuple[str, ...], data: Path | None) -> Sequence[str]:
+    """Those asked for, else all there are."""
+    from genlab.bench.datasets import NAMES, OUTSIDE
+
+    return only or [name for name in NAMES if data or name not in OUTSIDE]
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

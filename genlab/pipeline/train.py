@@ -83,16 +83,17 @@ def train_version(
     bare = lay_ground(data.vectors, np.ones((len(data.vectors), 1), np.float32))
     active = next(iter(store.rows("model_versions.active")), None)
     before = load_assigned(store, active["version"], active["components"]) if active else None
+    shared = shared_rows(data.table["pattern_id"], before) if before else None
     config = make_config(settings.model, data.vectors.shape[1], int(data.seen.sum()))
     parent = None if fresh else active
     state = _continue(store, parent, config, settings, encoder_version)
     grown = Grown([], 0, {})
-    if state is None or before is None:
+    if state is None or before is None or shared is None:
         parent = None
         seen = data.vectors[data.seen]
         state = new_state(config, seen, settings.training.learning_rate, settings.training.seed)
     else:
-        grown = _grow(state, settings, data, before, config.components)
+        grown = _grow(state, settings, data, before, shared, config.components)
     started = time.perf_counter()
     reports = run_epochs(
         store,
@@ -118,7 +119,7 @@ def train_version(
     p = novelty_p(novelty, strange)
     spread = propagate(ground, data.labels, data.names, settings.labelling, p)
     job.progress(len(reports), "drawing the map", force=True)
-    positions = _positions(settings, data, scored, before)
+    positions = _positions(settings, data, scored, before, shared)
     counts = data.table["message_count"].to_numpy()
     metrics = {
         **version_metrics(scored, spread, ~data.seen, counts),
@@ -129,8 +130,8 @@ def train_version(
         "opened_patterns": grown.patterns,
         "split_components": len(grown.split),
     }
-    if before is not None:
-        mine, theirs = shared_rows(data.table["pattern_id"], before)
+    if before is not None and shared is not None:
+        mine, theirs = shared
         was = ground._replace(
             responsibilities=spread_rows(before.responsibilities[theirs], mine, len(data.vectors))
         )
@@ -230,13 +231,18 @@ def _configuration(settings: Settings, parent: dict[str, Any] | None) -> str:
 
 
 def _grow(
-    state: TrainingState, settings: Settings, data: _Data, before: Assigned, asked: int
+    state: TrainingState,
+    settings: Settings,
+    data: _Data,
+    before: Assigned,
+    shared: tuple[np.ndarray, np.ndarray],
+    asked: int,
 ) -> Grown:
     """Components for what training will see and the version in force finds novel.
 
-    ``asked``: K of a model made from nothing.
+    ``shared``: of shared_rows; ``asked``: K of a model made from nothing.
     """
-    mine, theirs = shared_rows(data.table["pattern_id"], before)
+    mine, theirs = shared
     p = np.ones(len(data.vectors))  # what it was trained on, it has learnt
     p[mine] = np.where(before.held < before.messages, 1.0, before.novelty_p)[theirs]
     new = np.setdiff1d(np.flatnonzero(data.seen), mine)
@@ -268,12 +274,16 @@ def _compared(metrics: dict[str, Any]) -> str:
 
 
 def _positions(
-    settings: Settings, data: _Data, scored: Scored, before: Assigned | None
+    settings: Settings,
+    data: _Data,
+    scored: Scored,
+    before: Assigned | None,
+    shared: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
     previous = None
-    if before is not None:
+    if before is not None and shared is not None:
         previous = np.full((len(data.vectors), 2), np.nan)
-        mine, theirs = shared_rows(data.table["pattern_id"], before)
+        mine, theirs = shared
         previous[mine] = before.map_xy[theirs]
     return map_positions(
         scored.scores.latent_mean,
