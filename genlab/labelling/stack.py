@@ -16,6 +16,7 @@ PRIOR = (0.3, 0.6, 0.6)  # exponents of tau, graph and head where no label can b
 PULL = 3.0  # of PRIOR, in nats per squared unit of an exponent
 FLOOR = 0.01  # of probability each view spreads over the labels: no view can veto
 _LARGEST = 3.0  # exponent
+_BLOCK = 100_000  # numbers
 _SCALES = (0.3, 2.0)  # of PRIOR
 
 
@@ -29,17 +30,25 @@ class Views(NamedTuple):
 
 def pooled(views: Views, exponents: np.ndarray) -> np.ndarray:
     """(Q, Y) float32 label probabilities, rows sum to 1."""
-    n_labels = max(views.tau.shape[1], 1)
-    floor = np.float32(FLOOR / n_labels)
-    # From the middle of what logits can be, exp stays within float32 without each row's maximum.
-    logits = np.full(views.tau.shape, -0.5 * np.sum(exponents) * np.log(floor), np.float32)
-    for view, exponent in zip(views, exponents, strict=True):
-        logits += np.float32(exponent) * np.log(view + floor)
-    np.exp(logits, out=logits)
-    if not logits.size:
-        return logits
-    logits *= (1.0 / (logits @ np.ones(n_labels, np.float32)))[:, None]
-    return logits
+    size = max(views.tau.shape[1], 1)
+    floor = np.float32(FLOOR / size)
+    ones = np.ones(views.tau.shape[1], np.float32)
+    result = np.empty(views.tau.shape, np.float32)
+    block = max(1, _BLOCK // size)  # rows at a time that stay in the processor's cache
+    for first in range(0, len(result) if result.size else 0, block):
+        rows = slice(first, first + block)
+        logits = result[rows]
+        # From the middle of what logits can be, exp stays in float32 without each row's maximum.
+        logits[:] = -0.5 * np.sum(exponents) * np.log(floor)
+        for view, exponent in zip(views, exponents, strict=True):
+            if exponent:
+                said = np.add(view[rows], floor, dtype=np.float32)
+                np.log(said, out=said)
+                said *= np.float32(exponent)
+                logits += said
+        np.exp(logits, out=logits)
+        logits *= (1.0 / (logits @ ones))[:, None]
+    return result
 
 
 def expected_exponents(views: Views, alone: np.ndarray) -> np.ndarray:
