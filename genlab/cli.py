@@ -30,6 +30,7 @@ _COMMANDS = {
     "doctor": "care",
     "backup": "care",
     "restore": "care",
+    "token": "token",
     "bench": "measure",
 }
 
