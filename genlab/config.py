@@ -117,6 +117,13 @@ class ServeSettings(_Section):
         return self
 
 
+class ApiSettings(_Section):
+    requests_per_minute: int = Field(ge=1)
+    max_body_bytes: int = Field(ge=1024)
+    max_items: int = Field(ge=1)
+    max_text_length: int = Field(ge=1)
+
+
 class SourceSettings(_Section):
     name: str = Field(min_length=1)
     paths: list[str] = Field(min_length=1)
@@ -143,6 +150,7 @@ class Settings(_Section):
     projection: ProjectionSettings
     store: StoreSettings
     serve: ServeSettings
+    api: ApiSettings
     flows: FlowSettings
 
 
