@@ -1,11 +1,11 @@
 -- Devices: who sends.
 
--- name: of_pattern
+-- name: of_patterns
 -- kind: read
--- Devices that sent a pattern.
-SELECT device, count(*) AS messages FROM message
-WHERE pattern_id = $pattern_id AND device IS NOT NULL
-GROUP BY device ORDER BY messages DESC LIMIT $limit;
+-- Devices that sent any of these patterns, those with most messages first; of how many in all.
+SELECT device, count(*) AS messages, count(*) OVER () AS devices FROM message
+WHERE list_contains($pattern_ids::VARCHAR[], pattern_id) AND device IS NOT NULL
+GROUP BY device ORDER BY messages DESC, device LIMIT $limit;
 
 -- name: truth
 -- kind: read

@@ -163,7 +163,8 @@ def register(app: Dash, desk: Desk) -> None:
             name, until = decision(value, datetime.now(UTC).replace(tzinfo=None))
             desk.store.write(
                 "review.set_state",
-                pattern_ids=shown, state=name, muted_until=until, note="", annotator=who,
+                pattern_ids=shown, state=name, muted_until=until, muted_rate=None,
+                note="", annotator=who,
             )  # fmt: skip
             said = note(f"{parts.plural(len(shown), 'pattern')}: {name}.")
             return [], said, no_update, no_update
@@ -284,7 +285,9 @@ def _panel(desk: Desk, rows: Sequence[dict[str, Any]], chosen: Sequence[str]) ->
     if not of_chosen:
         return html.P("Nothing chosen.", className="gl-hint")
     row = of_chosen[0]
-    devices = desk.store.rows("devices.of_pattern", pattern_id=row["pattern_id"], limit=_DEVICES)
+    devices = desk.store.rows(
+        "devices.of_patterns", pattern_ids=[row["pattern_id"]], limit=_DEVICES
+    )
     several = len(of_chosen) > 1
     messages = sum(each["message_count"] for each in of_chosen)
     try:

@@ -105,9 +105,8 @@ def test_labels_undo_redo_against_a_list_of_states(store: Store) -> None:
             change = {p: random.choice(["red", "green", None]) for p in chosen}
             group = f"g{step}"
             gestures.append((group, change))
-            store.write(
-                "labels.append", events(change, group), group_id=group, how="key", annotator="ann"
-            )
+            gesture = {"group_id": group, "how": "key", "annotator": "ann", "seen": None}
+            store.write("labels.append", events(change, group), **gesture)
         expected: dict[str, str] = {}
         for group, change in gestures:
             if group in undone:
@@ -128,6 +127,7 @@ def test_merge_and_rename_keep_every_pattern(store: Store) -> None:
         group_id="g",
         how="import",
         annotator="ann",
+        seen=None,
     )
     ids = {r["name"]: r["label_id"] for r in store.rows("labels.list")}
     change: dict[str, Any] = {"colour": None, "description": None, "annotator": "ann"}
@@ -147,7 +147,12 @@ def test_merge_and_rename_keep_every_pattern(store: Store) -> None:
     store.write("labels.define", label_id=ids["Pump"], name="PUMP", merged_into=None, **change)
     assert {r["pattern_id"]: r["label"] for r in store.rows("labels.current")} == found
     store.write(
-        "labels.append", events({"p-1": "net"}, "f"), group_id="h", how="key", annotator="a"
+        "labels.append",
+        events({"p-1": "net"}, "f"),
+        group_id="h",
+        how="key",
+        annotator="a",
+        seen=None,
     )
     assert len(store.rows("labels.current")) == 3
 
@@ -167,7 +172,12 @@ def test_hostile_text_is_data(store: Store) -> None:
     text = "'); DROP TABLE message; -- <script>alert(1)</script> \x00 ‮"
     store.write("messages.ingest_batch", batch([text]))
     store.write(
-        "labels.append", events({f"p-{text}": text}), group_id=text, how="key", annotator=text
+        "labels.append",
+        events({f"p-{text}": text}),
+        group_id=text,
+        how="key",
+        annotator=text,
+        seen=None,
     )
     assert store.rows("labels.current")[0]["label"] == text
     assert store.rows("messages.totals")[0]["messages"] == 1
@@ -175,13 +185,15 @@ def test_hostile_text_is_data(store: Store) -> None:
 
 def test_backup_opens_and_its_sequence_goes_on(store: Store, tmp_path) -> None:
     store.write("messages.ingest_batch", batch(["1", "2"]))
-    store.write("labels.append", events({"p-1": "a"}), group_id="g", how="key", annotator="ann")
+    store.write(
+        "labels.append", events({"p-1": "a"}), group_id="g", how="key", annotator="ann", seen=None
+    )
     store.backup(tmp_path / "copy.duckdb")
     copy = Engine(tmp_path / "copy.duckdb")
     assert copy.read("labels.current").num_rows == 1
     copy.write(
         "labels.append",
-        {"group_id": "h", "how": "key", "annotator": "ann"},
+        {"group_id": "h", "how": "key", "annotator": "ann", "seen": None},
         events({"p-1": "b"}, "later"),
     )
     assert copy.read("labels.current").to_pylist()[0]["label"] == "b"
@@ -220,9 +232,9 @@ def test_of_two_labels_in_one_gesture_the_later_row_stands(store: Store) -> None
         }
     )
     answer = store.write(
-        "labels.append", {"in_events": many}, group_id="g", how="import", annotator="ann"
+        "labels.append", {"in_events": many}, group_id="g", how="import", annotator="ann", seen=None
     )
-    assert answer == {"events": 5000, "offered": 5000}
+    assert answer == {"events": 5000, "offered": 5000, "overtaken": 0}
     found = {r["pattern_id"]: r["label"] for r in store.rows("labels.current")}
     assert found == dict(rows)
 
@@ -231,7 +243,7 @@ def test_an_event_id_is_stored_once(store: Store) -> None:
     store.write("messages.ingest_batch", batch(["a"]))
     one = events({"p-a": "x"})["in_events"]
     doubled = {"in_events": pa.concat_tables([one, one])}
-    gesture = {"group_id": "g", "how": "key", "annotator": "ann"}
+    gesture = {"group_id": "g", "how": "key", "annotator": "ann", "seen": None}
     assert store.write("labels.append", doubled, **gesture)["events"] == 1
     again = {"in_events": events({"p-a": "y"})["in_events"]}
     assert store.write("labels.append", again, **gesture)["events"] == 0
@@ -245,8 +257,9 @@ def test_writes_with_nothing_to_write(store: Store) -> None:
         "patterns": 0,
         "rejected": 0,
     }
-    gesture = {"group_id": "g", "how": "key", "annotator": "ann"}
-    assert store.write("labels.append", events({}), **gesture) == {"events": 0, "offered": 0}
+    gesture = {"group_id": "g", "how": "key", "annotator": "ann", "seen": None}
+    nothing = {"events": 0, "offered": 0, "overtaken": 0}
+    assert store.write("labels.append", events({}), **gesture) == nothing
     assert store.rows("labels.list") == []
 
 
@@ -302,7 +315,8 @@ def queue(store: Store, states: tuple[str, ...] = (), verdicts: tuple[str, ...] 
 def test_the_queue_is_filtered_before_it_is_cut(store: Store) -> None:
     kinds = ["novel", "between", "known", "novel", "unnamed", "between", "unnamed"]
     scored(store, {f"p-{i}": kind for i, kind in enumerate(kinds)})
-    decide: dict[str, Any] = {"muted_until": None, "note": "", "annotator": "ann"}
+    decide: dict[str, Any] = dict.fromkeys(("muted_until", "muted_rate"))
+    decide |= {"note": "", "annotator": "ann"}
     store.write("review.set_state", pattern_ids=["p-0", "p-5"], state="ongoing", **decide)
     assert queue(store) == ["p-0", "p-1"]
     assert queue(store, verdicts=("unnamed",)) == ["p-4", "p-6"]
@@ -336,7 +350,8 @@ def test_resolved_until_it_comes_in_again_whatever_the_sender_s_clock(
 
     scored(store, {"p-a": "novel"})
     came(10)
-    decide: dict[str, Any] = {"muted_until": None, "note": "", "annotator": "ann"}
+    decide: dict[str, Any] = dict.fromkeys(("muted_until", "muted_rate"))
+    decide |= {"note": "", "annotator": "ann"}
     store.write("review.set_state", pattern_ids=["p-a"], state="resolved", **decide)
     assert queue(store, ("resolved",)) == ["p-a"]
     came(20)
@@ -352,6 +367,7 @@ def test_a_mute_ends(store: Store) -> None:
             pattern_ids=[pattern],
             state="muted",
             muted_until=until,
+            muted_rate=None,
             note="",
             annotator="ann",
         )
