@@ -109,7 +109,7 @@ class ServeSettings(_Section):
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> "ServeSettings":
-        if not self.open_to_the_network and not _loopback(self.host):
+        if not self.open_to_the_network and not is_loopback(self.host):
             raise ValueError(
                 f"{self.host} is not this machine alone, and there are no accounts: everyone who "
                 "reaches it could label and train; set serve.open_to_the_network = true to accept"
@@ -200,7 +200,8 @@ def _validated(merged: Mapping[str, Any], origin: str) -> Settings:
         ) from None
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
