@@ -157,6 +157,56 @@ FROM stamped, newest
 WHERE at_time > newest.t - to_seconds(($hours * 3600)::BIGINT)
 GROUP BY 1, 2 ORDER BY 1, 2;
 
+-- name: of_span
+-- kind: read
+-- Patterns with most messages in a span of time, of one verdict and source ("" for all); a pattern
+-- that the active version has not scored counts as unscored.
+SELECT m.pattern_id, any_value(p.canonical_text) AS canonical_text, count(*) AS messages,
+       any_value(coalesce(a.verdict, 'unscored')) AS verdict, any_value(a.label) AS label
+FROM message m
+JOIN pattern p USING (pattern_id)
+LEFT JOIN (SELECT pattern_id, verdict, label FROM assignment
+           WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
+  USING (pattern_id)
+WHERE coalesce(m.occurred_at, m.received_at) >= $since::TIMESTAMP
+  AND coalesce(m.occurred_at, m.received_at) < $until::TIMESTAMP
+  AND ($verdict = '' OR coalesce(a.verdict, 'unscored') = $verdict)
+  AND ($source = '' OR m.source = $source)
+GROUP BY m.pattern_id ORDER BY messages DESC, m.pattern_id LIMIT $limit;
+
+-- name: by_device
+-- kind: read
+-- Per device: messages, patterns, messages whose pattern is known and flagged, first and last seen.
+SELECT m.device, count(*) AS messages, count(DISTINCT m.pattern_id) AS patterns,
+       count(*) FILTER (a.verdict = 'known') AS known,
+       count(*) FILTER (a.verdict <> 'known') AS flagged,
+       string_agg(DISTINCT m.source, ', ') AS sources,
+       max(coalesce(m.occurred_at, m.received_at)) AS last_seen
+FROM message m
+LEFT JOIN (SELECT pattern_id, verdict FROM assignment
+           WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
+  USING (pattern_id)
+WHERE m.device IS NOT NULL AND contains(lower(m.device), lower($query))
+GROUP BY m.device
+ORDER BY CASE WHEN $order = 'flagged' THEN count(*) FILTER (a.verdict <> 'known')
+              WHEN $order = 'last' THEN epoch(max(coalesce(m.occurred_at, m.received_at)))
+              ELSE count(*) END DESC, m.device
+LIMIT $limit;
+
+-- name: of_device
+-- kind: read
+-- Patterns that a device sent, most messages first.
+SELECT m.pattern_id, any_value(p.canonical_text) AS canonical_text, count(*) AS messages,
+       any_value(coalesce(a.verdict, 'unscored')) AS verdict, any_value(a.label) AS label,
+       max(coalesce(m.occurred_at, m.received_at)) AS last_seen
+FROM message m
+JOIN pattern p USING (pattern_id)
+LEFT JOIN (SELECT pattern_id, verdict, label FROM assignment
+           WHERE version = (SELECT version FROM model_version WHERE status = 'active')) a
+  USING (pattern_id)
+WHERE m.device = $device
+GROUP BY m.pattern_id ORDER BY messages DESC, m.pattern_id LIMIT $limit;
+
 -- name: span
 -- kind: read
 -- Earliest and latest time of all messages.
