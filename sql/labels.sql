@@ -4,12 +4,22 @@
 -- kind: write
 -- Store labelling events (pattern_id, label name or NULL to clear); new names become new labels.
 -- Events whose event_id is stored already, and patterns that do not exist, are passed over; of two
--- events of one pattern the later row stands.
+-- events of one pattern the later row stands.  $seen: the last event the annotator saw, or NULL;
+-- where somebody else gave a pattern another label since, nothing at all is stored.
 CREATE TEMP TABLE event_result AS
 SELECT DISTINCT ON (e.event_id) e.event_id, e.pattern_id, e.label, e.created_at, e.position
 FROM (SELECT *, row_number() OVER () AS position FROM in_events) e
 SEMI JOIN pattern p ON p.pattern_id = e.pattern_id
 ANTI JOIN label_event s ON s.event_id = e.event_id;
+
+CREATE TEMP TABLE overtaken AS
+SELECT c.pattern_id FROM current_label c JOIN event_result e USING (pattern_id)
+WHERE $seen::BIGINT IS NOT NULL AND c.annotator <> $annotator AND c.label IS DISTINCT FROM e.label
+  AND (c.seq > $seen::BIGINT OR c.seq IN (
+      SELECT given.seq FROM label_event given JOIN label_event back ON back.undoes = given.group_id
+      WHERE back.action = 'redo' AND back.seq > $seen::BIGINT));
+
+DELETE FROM event_result WHERE (SELECT count(*) FROM overtaken) > 0;
 
 INSERT INTO label_change (label_id, name, colour, description, merged_into, annotator, created_at)
 SELECT uuid()::VARCHAR, n.name, k.labels + row_number() OVER (ORDER BY n.name) - 1, '', NULL,
@@ -27,35 +37,58 @@ FROM event_result e
 LEFT JOIN label l ON l.name = e.label AND l.merged_into IS NULL
 ORDER BY e.position;
 
-SELECT count(*) AS events, (SELECT count(*) FROM in_events) AS offered FROM event_result;
+SELECT count(*) AS events, (SELECT count(*) FROM in_events) AS offered,
+       (SELECT count(*) FROM overtaken) AS overtaken FROM event_result;
 
 -- name: take_back
 -- kind: write
--- Undo (or redo) one gesture: every event of a group.
+-- Undo (or redo) one gesture: every label, clearing, note and doubt of a group.  One that is so
+-- already stays as it is.
 INSERT INTO label_event
     (event_id, group_id, action, pattern_id, label_id, undoes, how, annotator, created_at)
 SELECT uuid()::VARCHAR, uuid()::VARCHAR, $action, NULL, NULL, $group_id, $action, $annotator,
        $now::TIMESTAMP
-WHERE $group_id IN (SELECT group_id FROM label_event WHERE action IN ('label', 'clear'));
+FROM gesture WHERE group_id = $group_id AND stands = ($action = 'undo');
 
-SELECT count(*) AS patterns FROM label_event WHERE group_id = $group_id;
+SELECT coalesce(max(patterns), 0) AS patterns FROM gesture WHERE group_id = $group_id;
 
 -- name: last_group
 -- kind: read
 -- The gesture an undo (or redo) by this person would take back (or put back) next.
-WITH state AS (
-    SELECT undoes AS group_id, arg_max(action, seq) AS action, max(seq) AS seq
-    FROM label_event WHERE action IN ('undo', 'redo') GROUP BY undoes
-), gesture AS (
-    SELECT e.group_id, max(e.seq) AS seq, count(*) AS patterns, any_value(e.how) AS how
-    FROM label_event e WHERE e.action IN ('label', 'clear') AND e.annotator = $annotator
-    GROUP BY e.group_id
-)
-SELECT g.group_id, g.patterns, g.how
-FROM gesture g LEFT JOIN state s USING (group_id)
-WHERE CASE WHEN $action = 'undo' THEN coalesce(s.action, 'redo') = 'redo'
-           ELSE s.action = 'undo' AND s.seq > (SELECT max(seq) FROM gesture) END
-ORDER BY CASE WHEN $action = 'undo' THEN g.seq ELSE s.seq END DESC LIMIT 1;
+SELECT group_id FROM gesture
+WHERE annotator = $annotator AND
+      CASE WHEN $action = 'undo' THEN stands
+           ELSE NOT stands
+                AND turned > (SELECT max(seq) FROM gesture WHERE annotator = $annotator) END
+ORDER BY CASE WHEN $action = 'undo' THEN seq ELSE turned END DESC LIMIT 1;
+
+-- name: gestures
+-- kind: read
+-- What people did, newest first: all but those from event $before on (NULL: none is left out), or
+-- the one of $group_id.
+SELECT g.group_id, g.seq, g.patterns, g.action, g.how, g.annotator, g.made_at, g.stands,
+       g.turned_by, g.turned_at, list(l.name ORDER BY l.created_seq) FILTER (l.name IS NOT NULL)
+           AS labels
+FROM (SELECT * FROM gesture
+      WHERE seq < coalesce($before::BIGINT, 9223372036854775807)
+        AND group_id = coalesce($group_id::VARCHAR, group_id)
+      ORDER BY seq DESC LIMIT $limit) g
+LEFT JOIN label l ON list_contains(g.label_ids, l.label_id)
+GROUP BY ALL ORDER BY g.seq DESC;
+
+-- name: of_gesture
+-- kind: read
+-- The patterns of one gesture.
+SELECT pattern_id FROM label_event WHERE group_id = $group_id AND action IN ('label', 'clear')
+UNION ALL SELECT pattern_id FROM remark WHERE group_id = $group_id;
+
+-- name: of_patterns
+-- kind: read
+-- The label that each of some patterns has now.
+SELECT c.pattern_id, c.label, c.annotator, c.labelled_at, c.seq
+FROM current_label c SEMI JOIN (SELECT unnest($pattern_ids::VARCHAR[]) AS pattern_id) w
+  USING (pattern_id)
+ORDER BY c.seq DESC;
 
 -- name: current
 -- kind: read
@@ -71,7 +104,7 @@ SELECT coalesce(max(seq), 0) AS seq FROM
 -- name: names
 -- kind: read
 -- The labels in use, in the order they were created.
-SELECT name, colour FROM label WHERE merged_into IS NULL ORDER BY created_seq;
+SELECT label_id, name, colour FROM label WHERE merged_into IS NULL ORDER BY created_seq;
 
 -- name: list
 -- kind: read
@@ -106,13 +139,15 @@ SELECT label_id, name FROM label WHERE label_id = $label_id;
 -- name: history
 -- kind: read
 -- What happened to one pattern, newest first; taken_back tells whether it still stands.
-SELECT e.action, l.name AS label, e.how, e.annotator, e.created_at, e.group_id,
-       coalesce(t.action, '') = 'undo' AS taken_back
-FROM label_event e
+SELECT e.action, l.name AS label, e.text, e.how, e.annotator, e.created_at, e.group_id,
+       NOT g.stands AS taken_back
+FROM (SELECT action, label_id, NULL AS text, how, annotator, created_at, group_id, seq
+      FROM label_event WHERE pattern_id = $pattern_id
+      UNION ALL
+      SELECT kind, NULL, text, how, annotator, created_at, group_id, seq
+      FROM remark WHERE pattern_id = $pattern_id) e
+JOIN gesture g USING (group_id)
 LEFT JOIN label l USING (label_id)
-LEFT JOIN (SELECT undoes, arg_max(action, seq) AS action FROM label_event
-           WHERE action IN ('undo', 'redo') GROUP BY undoes) t ON t.undoes = e.group_id
-WHERE e.pattern_id = $pattern_id
 ORDER BY e.seq DESC LIMIT $limit;
 
 -- name: export

@@ -1,4 +1,4 @@
-"""Labels: give, clear, undo, import, export; and what they change, in the same second."""
+"""Labels: give, clear, undo, remark, import, export; and what they change, in the same second."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from genlab.config import LabellingSettings
-from genlab.errors import InputError
+from genlab.errors import GenlabError, InputError
 from genlab.labelling import Propagation
 from genlab.pipeline.assigned import (
     Assigned,
@@ -25,7 +25,7 @@ from genlab.pipeline.assigned import (
 from genlab.pipeline.spreading import Spreader
 from genlab.store import Store
 
-MAX_LABEL_LENGTH = 120
+MAX_LABEL_LENGTH, MAX_NOTE_LENGTH = 120, 2_000
 _EXACT, _SHOWN = 1e-6, 5e-3  # a change of a number that is written: any, or one that shows
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # apostrophes counted in, so that plain undoes neutral
 
@@ -47,18 +47,30 @@ class Imported(NamedTuple):
     unmatched: list[str]  # ids or texts that belong to no stored message
 
 
+class Overtaken(GenlabError):
+    """Somebody else labelled some of the patterns since they were shown; nothing was stored."""
+
+    def __init__(self, rows: list[dict[str, Any]]):
+        self.rows = rows  # of labels.of_patterns, the newest first
+        who = ", ".join(sorted({row["annotator"] for row in rows}))
+        super().__init__(f"{who} labelled {len(rows)} of these patterns since: look again")
+
+
 def give_label(
     store: Store,
     pattern_ids: Sequence[str],
     label: str | None,
     how: str,
     annotator: str,
+    seen: int | None = None,
 ) -> str:
     """Label patterns (None clears) as one gesture; the gesture's id, for an undo.
 
-    Durable when it returns.  Raises InputError for an empty, overlong or multi-line label.
+    Durable when it returns.  ``seen``: the last label event the annotator saw; raises Overtaken,
+    with nothing stored, where somebody else gave another label since.  Raises InputError for an
+    empty, overlong or multi-line label.
     """
-    return give_labels(store, pattern_ids, [label] * len(pattern_ids), how, annotator)
+    return give_labels(store, pattern_ids, [label] * len(pattern_ids), how, annotator, seen)
 
 
 def give_labels(
@@ -67,21 +79,57 @@ def give_labels(
     labels: Sequence[str | None],
     how: str,
     annotator: str,
+    seen: int | None = None,
+    group: str | None = None,
 ) -> str:
-    """The same with a label of its own for each pattern: one gesture, taken back by one undo."""
+    """The same with a label of its own for each pattern: one gesture, taken back by one undo.
+
+    ``group``: the gesture's id, where it may come twice; what is stored already stays as it is.
+    """
     checked = [_checked(label) for label in labels]
-    return _append(store, list(pattern_ids), checked, [None] * len(checked), how, annotator)
+    none = [None] * len(checked)
+    return _append(store, list(pattern_ids), checked, none, how, annotator, seen, group)
 
 
-def take_back(store: Store, annotator: str, action: str = "undo") -> dict[str, Any] | None:
-    """Undo (or redo) this person's last gesture: group_id, patterns and how; None when none is."""
-    found = store.rows("labels.last_group", annotator=annotator, action=action)
-    if not found:
-        return None
+def remark(
+    store: Store, pattern_ids: Sequence[str], kind: str, text: str, how: str, annotator: str
+) -> str:
+    """Store a "note", or that somebody is "unsure", as one gesture; its id, for an undo."""
+    said = text.strip()
+    if kind == "note" and not 0 < len(said) <= MAX_NOTE_LENGTH:
+        raise InputError(
+            f"found a note of {len(said):,} characters, expected 1 to {MAX_NOTE_LENGTH:,}"
+        )
+    group = uuid.uuid4().hex
     store.write(
-        "labels.take_back", action=action, group_id=found[0]["group_id"], annotator=annotator
+        "remarks.add",
+        group_id=group,
+        kind=kind,
+        pattern_ids=list(pattern_ids),
+        text=said,
+        how=how,
+        annotator=annotator,
     )
-    return found[0]
+    return group
+
+
+def take_back(
+    store: Store, annotator: str, action: str = "undo", group_id: str | None = None
+) -> dict[str, Any] | None:
+    """Undo (or redo) a gesture, by default this person's last: its row of labels.gestures.
+
+    None when there is none, or when it was taken back (put back) already.
+    """
+    if group_id is None:
+        found = store.rows("labels.last_group", annotator=annotator, action=action)
+        if not found:
+            return None
+        group_id = found[0]["group_id"]
+    gestures = store.rows("labels.gestures", before=None, group_id=group_id, limit=1)
+    if not gestures or gestures[0]["stands"] != (action == "undo"):
+        return None
+    store.write("labels.take_back", action=action, group_id=group_id, annotator=annotator)
+    return gestures[0]
 
 
 def propagate_labels(
@@ -154,7 +202,7 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
             by_annotator.setdefault(who, {})[pattern] = (label, at)
     for who, answers in by_annotator.items():
         labels, times = map(list, zip(*answers.values(), strict=True))
-        _append(store, list(answers), labels, times, "import", who)
+        _append(store, list(answers), labels, times, "import", who, None)
     labelled = set().union(*by_annotator.values())
     return Imported(len(rows), len(labelled), unmatched)
 
@@ -194,8 +242,10 @@ def _append(
     times: list[datetime | None],
     how: str,
     annotator: str,
+    seen: int | None,
+    group: str | None = None,
 ) -> str:
-    group = uuid.uuid4().hex
+    group = group or uuid.uuid4().hex
     events = pa.table(
         {
             "event_id": [f"{group}-{i}" for i in range(len(pattern_ids))],
@@ -204,13 +254,24 @@ def _append(
             "created_at": pa.array(times, pa.timestamp("us")),
         }
     )
-    store.write(
+    done = store.write(
         "labels.append",
         inputs={"in_events": events},
         group_id=group,
         how=how,
         annotator=annotator,
+        seen=seen,
     )
+    if done["overtaken"]:
+        wanted = dict(zip(pattern_ids, labels, strict=True))
+        rows = store.rows("labels.of_patterns", pattern_ids=pattern_ids)
+        raise Overtaken(
+            [
+                row
+                for row in rows
+                if row["annotator"] != annotator and row["label"] != wanted[row["pattern_id"]]
+            ]
+        )
     return group
 
 

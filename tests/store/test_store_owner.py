@@ -26,7 +26,7 @@ from genlab.store import Store, Workspace, connect
 from genlab.store.engine import Engine
 from genlab.store.workspace import write_service_file
 
-GESTURE = {"how": "key", "annotator": "ann"}
+GESTURE = {"how": "key", "annotator": "ann", "seen": None}
 KILLS = 5
 CHECKS = ("doubled_messages", "doubled_patterns", "wrong_counts", "messages_without_pattern")
 
