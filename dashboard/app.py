@@ -2,7 +2,7 @@
 
 from dash import Dash
 
-from dashboard import frame, routes
+from dashboard import api, frame, routes
 from dashboard.pages import PAGES
 from dashboard.state import Desk
 from genlab.config import Settings
@@ -31,6 +31,7 @@ def create_app(workspace: Workspace, settings: Settings, store: Store | None = N
     frame.register(app, desk, PAGES)
     for page in PAGES:
         page.register(app, desk)
+    api.mount(app.server, desk)
     # Dash finishes its set-up during the first request: one beside it would find no scripts.
     app.server.test_client().get("/")
     return app

@@ -22,4 +22,4 @@ SELECT result FROM write_key WHERE key = $key;
 -- name: answer
 -- kind: write
 -- Remember what was answered, under the write's own key.
-SELECT $fingerprint::VARCHAR AS fingerprint, $status::INTEGER AS status, $body::VARCHAR AS body;
+SELECT $fingerprint::VARCHAR AS fingerprint, $body::VARCHAR AS body;

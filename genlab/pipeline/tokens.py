@@ -38,7 +38,9 @@ def add_token(store: Store, name: str, role: str, days: float | None = None) -> 
     if role not in ROLES:
         raise InputError(f"found the role {role!r}, expected one of {', '.join(ROLES)}")
     if days is not None and not 0 < days < 36_500:
-        raise InputError(f"found {days:g} days until it expires, expected more than 0, up to 36,500")
+        raise InputError(
+            f"found {days:g} days until it expires, expected more than 0, up to 36,500"
+        )
     token = _PREFIX + secrets.token_urlsafe(32)
     done = store.write("tokens.add", name=name, token_hash=_hash(token), role=role, days=days)
     if not done["added"]:
