@@ -90,10 +90,7 @@ def triage(
     from genlab.bench.triage import triage as measure
 
     names = _data_sets(only, data)
-    try:
-        counts = [int(each) for each in labels.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,3,5,10") from None
+    counts = _numbers(labels, "1,3,5,10")
     found = measure(desk.settings, data, names, seeds, counts, _say)
 
     def readable() -> Iterator[str]:
@@ -107,6 +104,26 @@ def triage(
         yield from table(found["averages"], ["method", "accuracy", "cells", "behind"])
         yield "the label stage over the components of the VAE, less over soft k-means"
         yield from table(found["control"], ["data", "labels", "difference", "standard_error"])
+
+    show(found, as_json, readable)
+
+
+@bench.command(epilog=example("genlab bench training --patterns 10000"))
+@click.option("--patterns", default="10000,30000,100000", show_default=True, help="Sizes.")
+@_json_option
+@desk_options
+def training(desk: Desk, patterns: str, as_json: bool) -> None:
+    """An epoch beside k-means and GaussianMixture; scoring; what a label costs; as data grow."""
+    from genlab.bench.training import training_bench
+
+    sizes = _numbers(patterns, "10000,100000")
+    if min(sizes) < 1000:
+        raise click.BadParameter(f"found {min(sizes)} patterns, expected 1000 or more")
+    found = training_bench(desk.settings, sizes, _say)
+
+    def readable() -> Iterator[str]:
+        yield f"{found['dimension']} dimensions, {found['cores']} cores; seconds unless named"
+        yield from table(found["rows"], list(found["rows"][0]))
 
     show(found, as_json, readable)
 
@@ -217,9 +234,7 @@ def novelty(
     """What is strange, what is seen but unnamed, and false alarms, beside the usual scores."""
     from genlab.bench.novelty import novelty_bench
 
-    if not all(part.isdigit() and int(part) > 0 for part in labels.split(",")):
-        raise click.BadParameter(f"found {labels!r}, expected numbers such as 1,5,10")
-    per_kind = tuple(map(int, labels.split(",")))
+    per_kind = _numbers(labels, "1,5,10")
     found = novelty_bench(desk.settings, data, seeds, per_kind, only, _say)
 
     def readable() -> Iterator[str]:
@@ -260,6 +275,12 @@ def growth(desk: Desk, data: Path | None, seeds: int, as_json: bool) -> None:
         yield from table(found["rows"], list(found["rows"][0]))
 
     show(found, as_json, readable)
+
+
+def _numbers(said: str, example: str) -> tuple[int, ...]:
+    if not all(part.isdigit() and int(part) > 0 for part in said.split(",")):
+        raise click.BadParameter(f"found {said!r}, expected numbers such as {example}")
+    return tuple(map(int, said.split(",")))
 
 
 def _data_sets(only: tuple[str, ...], data: Path | None) -> Sequence[str]:
