@@ -6,6 +6,6 @@ Each module holds PATH, NAME, ``layout(desk, search)`` (what the frame shows for
 
 from types import ModuleType
 
-from dashboard.pages import jobs, map, overview, review, train, unknowns
+from dashboard.pages import jobs, labels, map, overview, review, train, unknowns
 
-PAGES: list[ModuleType] = [overview, map, review, unknowns, train, jobs]
+PAGES: list[ModuleType] = [overview, map, review, unknowns, train, labels, jobs]
