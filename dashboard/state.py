@@ -29,8 +29,10 @@ from genlab.pipeline.labels import (
     give_label,
     give_labels,
     propagate_labels,
+    remark,
     take_back,
 )
+from genlab.pipeline.preview import Preview, preview
 from genlab.pipeline.spreading import Spreader, Taught, stored
 from genlab.store import Store, Workspace
 
@@ -46,6 +48,7 @@ class View(NamedTuple):
     labels: Labels
     spread: Propagation
     taught: Taught
+    unsure: np.ndarray  # (N,) bool: somebody looked at it last without deciding
 
     @property
     def key(self) -> dict[str, int]:
@@ -83,6 +86,7 @@ class Desk:
         self._cache: AssignedCache | None = None
         self._spreader: Spreader | None = None
         self._filters: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._doubts: tuple[tuple, np.ndarray] | None = None  # what they were read for
 
     @property
     def store(self) -> Store:
@@ -120,6 +124,9 @@ class Desk:
                 held = self._view = self._look(row, assigned, load_labels(store, assigned))
             elif held.row != row:
                 held = self._view = held._replace(row=row)
+            unsure = self._unsure(assigned, seq)
+            if held.unsure is not unsure:
+                held = self._view = held._replace(unsure=unsure)
             return held
 
     def _look(self, row: dict[str, Any], assigned: Assigned, labels: Labels) -> View:
@@ -130,7 +137,18 @@ class Desk:
         else:
             model = self._spreader.prepare(assigned, labels).model
             believed = stored(assigned, labels, model)
-        return View(row, assigned, labels, believed, self._spreader.taught)
+        unsure = self._unsure(assigned, labels.seq)
+        return View(row, assigned, labels, believed, self._spreader.taught, unsure)
+
+    def _unsure(self, assigned: Assigned, seq: int) -> np.ndarray:
+        """(N,) bool; the same array until somebody labels, doubts or takes back."""
+        patterns = len(assigned.pattern_ids)
+        key = (assigned.version, patterns, seq, self.store.rows("remarks.seq")[0]["seq"])
+        if self._doubts is None or self._doubts[0] != key:
+            doubted = self.store.read("remarks.unsure")["pattern_id"].to_pylist()
+            mask = np.isin(assigned.pattern_ids.astype(str), np.array(doubted, dtype=str))
+            self._doubts = key, mask
+        return self._doubts[1]
 
     def key(self) -> dict[str, int]:
         """The view's key, NOTHING before the first version."""
@@ -140,11 +158,33 @@ class Desk:
             return NOTHING
 
     def label(
-        self, pattern_ids: Sequence[str], label: str | None, how: str, annotator: str
+        self,
+        pattern_ids: Sequence[str],
+        label: str | None,
+        how: str,
+        annotator: str,
+        seen: int | None = None,
     ) -> tuple[View, Settled]:
-        """Label patterns as one gesture and spread it: durable when it returns."""
-        give_label(self.store, pattern_ids, label, how, annotator)
+        """Label patterns as one gesture and spread it: durable when it returns.
+
+        ``seen``: the last label event that was shown; Overtaken where somebody was there first.
+        """
+        give_label(self.store, pattern_ids, label, how, annotator, seen)
         return self.propagate()
+
+    def preview(self, view: View, pattern_ids: Sequence[str], label: str | None) -> Preview:
+        """What such a label would change; nothing is stored."""
+        store = self.store
+        assert self._spreader is not None
+        args = (view.assigned, view.labels, view.spread, pattern_ids, label)
+        return preview(store, self._spreader, *args)
+
+    def remark(
+        self, pattern_ids: Sequence[str], kind: str, text: str, how: str, annotator: str
+    ) -> View:
+        """Leave a "note", or say "unsure", as one gesture."""
+        remark(self.store, pattern_ids, kind, text, how, annotator)
+        return self.view()
 
     def accept(
         self, pattern_ids: Sequence[str], labels: Sequence[str], annotator: str
@@ -154,10 +194,10 @@ class Desk:
         return self.propagate()
 
     def take_back(
-        self, annotator: str, action: str = "undo"
+        self, annotator: str, action: str = "undo", group_id: str | None = None
     ) -> tuple[dict[str, Any], View, Settled] | None:
-        """Undo (or redo) the annotator's last gesture; None when there is none."""
-        gesture = take_back(self.store, annotator, action)
+        """Undo (or redo) a gesture, by default the annotator's last; None when there is none."""
+        gesture = take_back(self.store, annotator, action, group_id)
         return None if gesture is None else (gesture, *self.propagate())
 
     def propagate(self) -> tuple[View, Settled]:
@@ -171,7 +211,8 @@ class Desk:
             held = self._view
             same = held is not None and held.assigned.version == assigned.version
             row = held.row if held and same else active_version(store)
-            self._view = View(row, assigned, labels, after, self._spreader.taught)
+            unsure = self._unsure(assigned, labels.seq)
+            self._view = View(row, assigned, labels, after, self._spreader.taught, unsure)
             return self._view, settled
 
     def learn(self) -> View:

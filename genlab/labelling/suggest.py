@@ -69,6 +69,7 @@ def suggest(
     labelled: np.ndarray,
     propagation: Propagation,
     n: int,
+    aside: np.ndarray | None = None,
 ) -> list[Suggestion]:
     """Greedy cover: the n questions that together settle the most messages, best first.
 
@@ -84,7 +85,8 @@ def suggest(
     ``would_settle`` counts the messages that are not ``known`` yet, with b_ij times what earlier
     answers did settle per message that b promised of them; at most all of a pattern.
 
-    ``messages`` (N,) counts, ``labelled`` (N,) bool.  Fewer than n come back when nothing is left.
+    ``messages`` (N,) counts, ``labelled`` (N,) bool, ``aside`` (N,) bool: not to be asked, though
+    its doubt stands.  Fewer than n come back when nothing is left.
     """
     size = len(propagation.verdict)
     messages, labelled = np.asarray(messages, float), np.asarray(labelled, bool)
@@ -101,7 +103,7 @@ def suggest(
     doubt = np.where(labelled, 0.0, np.where(novel, 1.0, 1.0 - propagation.confidence))
     open_messages, unsettled = messages * doubt, np.where(known, 0.0, messages)
     factor = _settled_per_promise(kin, messages, labelled, known)
-    available = ~labelled
+    available = ~labelled if aside is None else ~(labelled | np.asarray(aside, bool))
     chosen: list[Suggestion] = []
     for _ in range(min(n, int(available.sum()))):
         worth = np.where(available, kin.reached(open_messages), -1.0)

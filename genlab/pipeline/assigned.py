@@ -66,6 +66,7 @@ class Labels(NamedTuple):
     """The labels as they stand, against the rows of an Assigned."""
 
     names: list[str]  # Y names, in the order they were created
+    ids: list[str]  # (Y,) identities, which outlive a rename
     colours: list[int]  # palette index of each
     given: np.ndarray  # (N,) index into names, -1 where nobody labelled
     checked: np.ndarray  # (N,) bool: somebody looked at it; not where predictions were accepted
@@ -131,7 +132,9 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
         given[at[found]] = codes[found]
         checked[at[found]] = (strings(current["how"]) != ACCEPTED)[found]
         checked &= given != NO_LABEL
-    return Labels(names, [row["colour"] for row in listed], given, checked, seq)
+    identities = [row["label_id"] for row in listed]
+    colours = [row["colour"] for row in listed]
+    return Labels(names, identities, colours, given, checked, seq)
 
 
 def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:

@@ -239,7 +239,7 @@ def _append(
     store: Store,
     pattern_ids: list[str],
     labels: list[str | None],
-    times: list[datetime | None],
+    times: Sequence[datetime | None],
     how: str,
     annotator: str,
     seen: int | None,

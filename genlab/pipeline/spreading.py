@@ -23,6 +23,7 @@ from genlab.labelling import (
     themselves,
     update_labels,
 )
+from genlab.labelling.head import Head
 from genlab.labelling.label_store import label_counts
 from genlab.pipeline.assigned import Assigned, Labels
 from genlab.pipeline.tables import strings
@@ -37,7 +38,7 @@ class Taught(NamedTuple):
     """What a full fit learnt from the labels, and where the labels stand by now."""
 
     ground: Ground
-    names: list[str]  # of the labels ``model`` knows
+    ids: list[str]  # of the labels ``model`` knows
     model: LabelModel  # in line with the labels of the last call
     lesson: LabelModel  # of the full fit
     proof: LabelModel  # the same from labels somebody looked at alone
@@ -87,13 +88,8 @@ class Spreader:
         """Bring the model in line with the labels, at once; a lesson follows where it is due."""
         with self._turn:
             held = self._known(assigned, labels)
-            count = len(labels.names)
-            nearer = min((held.lesson, held.model), key=lambda m: _changed(m, labels.given))
-            if _changed(nearer, labels.given) or nearer.tau.shape[1] < count:
-                nearer = update_labels(
-                    assigned.ground, nearer, labels.given, count, self._settings.alpha0
-                )
-            self._taught = held._replace(model=nearer, names=labels.names)
+            model = self._moved(held, assigned, labels)
+            self._taught = held._replace(model=model, ids=labels.ids)
             self._ask(assigned, labels, self._taught)
             return self._taught
 
@@ -104,7 +100,7 @@ class Spreader:
         looked_at = np.where(labels.checked, labels.given, NO_LABEL)
         if (looked_at != labels.given).any():
             proof = fit_labels(assigned.ground, looked_at, count, self._settings)
-        taught = Taught(assigned.ground, labels.names, lesson, lesson, proof, labels.seq)
+        taught = Taught(assigned.ground, labels.ids, lesson, lesson, proof, labels.seq)
         with self._turn:
             asked = self._asked
             if asked is None or asked[0].ground is assigned.ground:  # else it has moved on
@@ -115,30 +111,49 @@ class Spreader:
 
     def spread(self, assigned: Assigned, labels: Labels) -> Propagation:
         """What is believed about each pattern, by :meth:`follow`."""
-        model = self.follow(assigned, labels).model
+        return self._apply(self.follow(assigned, labels).model, assigned, labels)
+
+    def imagine(self, assigned: Assigned, labels: Labels) -> Propagation:
+        """What :meth:`spread` would say under other labels; nothing of it is kept."""
+        with self._turn:
+            held = self._known(assigned, labels)
+        return self._apply(self._moved(held, assigned, labels), assigned, labels)
+
+    def _apply(self, model: LabelModel, assigned: Assigned, labels: Labels) -> Propagation:
         queries = themselves(assigned.ground)
         return apply_labels(queries, model, self._settings, assigned.novelty_p, labels.given)
 
+    def _moved(self, held: Taught, assigned: Assigned, labels: Labels) -> LabelModel:
+        """The model in line with ``labels``, from where the way is shorter."""
+        count = len(labels.ids)
+        nearer = min((held.lesson, held.model), key=lambda m: _changed(m, labels.given))
+        if not _changed(nearer, labels.given) and nearer.tau.shape[1] == count:
+            return nearer
+        return update_labels(assigned.ground, nearer, labels.given, count, self._settings.alpha0)
+
     def _known(self, assigned: Assigned, labels: Labels) -> Taught:
-        """What is held, on this ground; head and exponents hold for other patterns as well."""
-        held = self._taught
-        same = held is not None and held.names == labels.names[: len(held.names)]
-        if held is not None and same and held.ground is assigned.ground:
+        """What is held, on this ground; head and exponents hold for other patterns as well.
+
+        A rename changes nothing; merged labels share what was learnt of each.
+        """
+        held, ground = self._taught, assigned.ground
+        same = held is not None and held.ids == labels.ids[: len(held.ids)]
+        if held is not None and same and held.ground is ground:
             return held
-        kept = held.lesson if held is not None and same else None
-        if kept is not None and len(kept.head.weight) != len(assigned.ground.centre):
+        kept = None if held is None else _kept(held.lesson, held.ids, labels)
+        if kept is not None and len(kept.head.weight) != len(ground.centre):
             kept = None  # another encoder
         nothing = np.full(len(assigned.pattern_ids), NO_LABEL)
-        known = 0 if kept is None else kept.tau.shape[1]
-        blank = fit_labels(assigned.ground, nothing, known, self._settings)
+        known = 0 if kept is None else len(kept.factors)
+        blank = fit_labels(ground, nothing, known, self._settings)
         if kept is not None:
             blank = blank._replace(
                 head=kept.head,
-                taught=np.exp(kept.head.log_probabilities(assigned.ground.unit)),
+                taught=np.exp(kept.head.log_probabilities(ground.unit)),
                 factors=kept.factors,
                 exponents=kept.exponents,
             )
-        return Taught(assigned.ground, labels.names, blank, blank, blank, -1)
+        return Taught(ground, labels.ids, blank, blank, blank, -1)
 
     def _ask(self, assigned: Assigned, labels: Labels, held: Taught) -> None:
         if self._learnt is None or held.seq == labels.seq:
@@ -174,6 +189,37 @@ class Spreader:
     def _wait(self) -> float | None:
         """Seconds until a lesson is due, None while none is asked for."""
         return None if self._asked is None else max(self._due - time.monotonic(), 0.0)
+
+
+class _Kept(NamedTuple):
+    head: Head
+    factors: np.ndarray
+    exponents: np.ndarray
+
+
+def _kept(model: LabelModel, ids: list[str], labels: Labels) -> _Kept | None:
+    """What was learnt of the labels ``ids`` (Y,), for those of them that ``labels`` begins with.
+
+    A label that is gone went where its patterns are now: the two directions are averaged by their
+    patterns, the odds add up.  None where labels came back in between.
+    """
+    left = [each for each in ids if each in labels.ids]
+    if labels.ids[: len(left)] != left:
+        return None
+    to = np.zeros((len(ids), len(left)))
+    for y, label_id in enumerate(ids):
+        if label_id in left:
+            to[y, left.index(label_id)] = 1.0
+        elif len(labels.given) == len(model.labels):
+            now = labels.given[(model.labels == y) & (labels.given >= 0)]
+            if len(now) and (most := int(np.bincount(now).argmax())) < len(left):
+                to[y, most] = 1.0
+    patterns = np.bincount(model.labels[model.labels != NO_LABEL], minlength=len(ids)) + 1.0
+    share = to * patterns[:, None]
+    share /= share.sum(axis=0)
+    odds = np.log(np.exp(model.head.bias - model.head.bias.max(initial=0.0)) @ to)
+    head = Head((model.head.weight @ share).astype(np.float32), odds.astype(np.float32))
+    return _Kept(head, model.factors @ share, model.exponents)
 
 
 def stored(assigned: Assigned, labels: Labels, model: LabelModel) -> Propagation:

@@ -2,10 +2,19 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from genlab.config import LabellingSettings
-from genlab.labelling import NO_LABEL, suggest
+from genlab.labelling import NO_LABEL, Propagation, Suggestion, suggest
 from genlab.labelling.suggest import Outlook, outlook
-from genlab.pipeline.assigned import active_version, load_assigned, load_labels, spread
+from genlab.pipeline.assigned import (
+    Assigned,
+    Labels,
+    active_version,
+    load_assigned,
+    load_labels,
+    spread,
+)
 from genlab.store import Store
 
 LOOKED_AT = 10  # questions the outlook is drawn from, at least
@@ -18,6 +27,21 @@ class Asked(NamedTuple):
     outlook: Outlook
 
 
+def ask(
+    assigned: Assigned, labels: Labels, now: Propagation, aside: np.ndarray, count: int
+) -> list[Suggestion]:
+    """Up to ``count`` questions, best first; those ``aside`` (N,) bool only when no other is left.
+
+    Aside is what was looked at without deciding, or asked a moment ago.
+    """
+    near, given = assigned.ground.near, labels.given != NO_LABEL
+    found = suggest(near, assigned.message_counts, given, now, count, aside)
+    if len(found) < count and (aside & ~given).any():
+        rest = suggest(near, assigned.message_counts, given, now, count)
+        found += [each for each in rest if aside[each.index]][: count - len(found)]
+    return found
+
+
 def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
     """The ``count`` questions that together settle the most messages, best first.
 
@@ -28,13 +52,9 @@ def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
     assigned = load_assigned(store, active["version"], active["components"])
     labels = load_labels(store, assigned)
     now = spread(assigned, labels, settings)
-    found = suggest(
-        assigned.ground.near,
-        assigned.message_counts,
-        labels.given != NO_LABEL,
-        now,
-        max(count, LOOKED_AT),
-    )
+    doubted = [row["pattern_id"] for row in store.rows("remarks.unsure")]
+    aside = np.isin(assigned.pattern_ids.astype(str), np.array(doubted, dtype=str))
+    found = ask(assigned, labels, now, aside, max(count, LOOKED_AT))
     return Asked(
         [
             {
