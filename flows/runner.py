@@ -1,8 +1,8 @@
 """``python -m flows.runner WORKSPACE``: deployments and schedules from the configuration, served.
 
 Three flow runs at a time, each a process of its own.  Deployment names, for whoever starts one:
-``train/train``, ``retrain/retrain``, ``embed/embed``, ``score/score``, ``maintain/maintain`` and
-``ingest/NAME`` for each source.
+``train/train``, ``retrain/retrain``, ``embed/embed``, ``score/score``, ``maintain/maintain``,
+``alerts/alerts`` and ``ingest/NAME`` for each source.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from prefect.flows import Flow
 from prefect.runner import Runner
 from prefect.states import Cancelled, Crashed, State
 
+from flows.alerts import alerts
 from flows.ingest import ingest
 from flows.maintain import maintain
 from flows.score import embed, score
@@ -46,6 +47,8 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
     listed = [_deployment(flow, flow.name) for flow in (embed, train, score, retrain)]
     every = timedelta(minutes=settings.flows.maintain_every_minutes)
     listed.append(_deployment(maintain, "maintain", every))
+    every = timedelta(minutes=settings.alerts.every_minutes)
+    listed.append(_deployment(alerts, "alerts", every))
     for source in settings.flows.sources:
         every = timedelta(seconds=source.every_seconds)
         name = _NOT_ALLOWED.sub("-", source.name)

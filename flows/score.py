@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
+from flows.alerts import tell_alerts
 from flows.stage import opened, run_stage
 from genlab.config import Settings
 from genlab.pipeline.jobs import Job
@@ -22,7 +23,7 @@ def embed() -> Any:
 @flow(name="score")
 def score() -> Any:
     """Embed and score what came in since, under the active version; no training."""
-    return run_stage("score", score_missing)
+    return _told(run_stage("score", score_missing))
 
 
 def embed_missing(store: Store, settings: Settings, job: Job) -> dict[str, int]:
@@ -54,7 +55,13 @@ def score_new_patterns() -> State | dict[str, int] | None:
     with opened() as (store, _):
         if not store.read("checks.unscored_patterns").num_rows:
             return None
-    return run_stage("score", score_missing)
+    return _told(run_stage("score", score_missing))
+
+
+def _told(scored: Any) -> Any:
+    """The same, once the alert rules have seen it."""
+    tell_alerts()
+    return scored
 
 
 def _teller(job: Job, detail: str) -> Any:

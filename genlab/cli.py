@@ -31,6 +31,7 @@ _COMMANDS = {
     "backup": "care",
     "restore": "care",
     "token": "token",
+    "alert": "alert",
     "bench": "measure",
 }
 

@@ -124,6 +124,18 @@ class ApiSettings(_Section):
     max_text_length: int = Field(ge=1)
 
 
+class AlertSettings(_Section):
+    every_minutes: float = Field(gt=0)
+    cooldown_minutes: float = Field(ge=0)
+    timeout_seconds: float = Field(gt=0)
+    attempts: int = Field(ge=1)
+    smtp_host: str
+    smtp_port: int = Field(ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"]
+    smtp_user: str
+    smtp_from: str
+
+
 class SourceSettings(_Section):
     name: str = Field(min_length=1)
     paths: list[str] = Field(min_length=1)
@@ -152,6 +164,7 @@ class Settings(_Section):
     serve: ServeSettings
     api: ApiSettings
     flows: FlowSettings
+    alerts: AlertSettings
 
 
 def load_settings(workspace: Path | None = None, overrides: Sequence[str] = ()) -> Settings:

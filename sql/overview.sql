@@ -16,7 +16,7 @@ ORDER BY e.version DESC, c.messages DESC, c.component LIMIT $limit;
 -- kind: read
 -- Patterns unlike anything the active version was trained on, those first seen last on top.
 SELECT f.pattern_id, p.canonical_text, p.message_count, p.first_seen
-FROM flagged f JOIN pattern p USING (pattern_id)
+FROM flagged_at($now::TIMESTAMP) f JOIN pattern p USING (pattern_id)
 WHERE f.verdict = 'novel' AND f.state NOT IN ('muted', 'resolved')
 ORDER BY p.first_seen DESC, f.pattern_id LIMIT $limit;
 
@@ -25,6 +25,6 @@ ORDER BY p.first_seen DESC, f.pattern_id LIMIT $limit;
 -- Flagged patterns that nobody has decided about, per verdict: how many, and for how long they wait.
 SELECT f.verdict, count(*) AS patterns, sum(p.message_count)::BIGINT AS messages,
        min(p.first_seen) AS oldest, median(p.first_seen) AS median_seen
-FROM flagged f JOIN pattern p USING (pattern_id)
+FROM flagged_at($now::TIMESTAMP) f JOIN pattern p USING (pattern_id)
 WHERE f.state IN ('new', 'regressed')
 GROUP BY f.verdict ORDER BY f.verdict;

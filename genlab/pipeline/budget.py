@@ -1,6 +1,9 @@
-"""How many known messages a day look novel, and the p-value that keeps them within a budget."""
+"""How many known messages a day look novel, the p-value that keeps them within a budget, and what
+of each day lies within it."""
 
 from typing import NamedTuple
+
+import numpy as np
 
 from genlab.config import LabellingSettings
 from genlab.labelling import flag_threshold
@@ -27,3 +30,17 @@ def flag_budget(store: Store, settings: LabellingSettings) -> Budget:
         settings.flags_per_day,
         flag_threshold(settings.flags_per_day, arrivals),
     )
+
+
+def within_budget(days: np.ndarray, flags_per_day: float) -> np.ndarray:
+    """(G,) bool: the first ``flags_per_day`` flags of each day, of ``days`` (G,) strangest first.
+
+    By rank and not by p-value: whatever comes, a day has no more flags and hides none of its
+    strangest.
+    """
+    order = np.argsort(days, kind="stable")
+    sorted_days = days[order]
+    starts = np.searchsorted(sorted_days, sorted_days, side="left")
+    above = np.empty(len(days), bool)
+    above[order] = np.arange(len(days)) - starts < np.floor(flags_per_day)
+    return above

@@ -178,6 +178,7 @@ def test_what_the_runner_serves_can_be_imported_anywhere(folder: Path) -> None:
         "score/score",
         "retrain/retrain",
         "maintain/maintain",
+        "alerts/alerts",
         "ingest/plant-one",
     }
     for deployment in served.values():

@@ -1,0 +1,185 @@
+"""Deciding about what is chosen: a label, a state, a mute, a note; and taking it back."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dash_bootstrap_components as dbc
+import pyarrow as pa
+from dash import Dash, Input, Output, State, ctx, html, no_update
+from dash.exceptions import PreventUpdate
+
+from dashboard import ids, parts
+from dashboard.notes import note, settled_note, undone_note
+from dashboard.pages.unknown_queue import read_decided
+from dashboard.selection import known_rows
+from dashboard.state import Desk
+from genlab.labelling import NO_LABEL
+from genlab.pipeline.review import (
+    MAX_NOTE,
+    Decision,
+    decide,
+    parse_mute,
+    stored_reviews,
+    take_back,
+)
+
+_KEYS = {"o": "ongoing", "r": "resolved", "b": "new"}
+_FOCUS = {"Enter": ids.UNKNOWNS_NEW_LABEL, "m": ids.UNKNOWNS_MUTE, "n": ids.UNKNOWNS_NOTE}
+
+
+def fields() -> list[Any]:
+    """What stands under the panel; it is never drawn anew, so that nothing typed is lost."""
+
+    def field(store: str, caption: str, key: str, **more: Any) -> Any:
+        return html.Div(
+            [
+                html.Label([html.Kbd(key), caption], htmlFor=store),
+                dbc.Input(id=store, type="text", autoComplete="off", class_name="gl-field", **more),
+            ],
+            className="gl-decide",
+        )
+
+    return [
+        html.Datalist(id=ids.UNKNOWNS_LABELS),
+        field(ids.UNKNOWNS_NEW_LABEL, "make it", "↵", maxLength=120, placeholder="a label, Enter",
+              list=ids.UNKNOWNS_LABELS),
+        field(ids.UNKNOWNS_MUTE, "mute for", "m", maxLength=40, value="1d",
+              placeholder="3h, 1d, 2w, 50/h"),
+        field(ids.UNKNOWNS_NOTE, "note", "n", maxLength=MAX_NOTE,
+              placeholder="goes with what you decide"),
+        html.Div(
+            [
+                parts.button("ongoing", "state", "ongoing", key="o"),
+                parts.button("resolved", "state", "resolved", key="r"),
+                parts.button("as new", "state", "new", "gl-button-quiet", key="b"),
+            ],
+            className="gl-row gl-actions",
+        ),
+        html.Div(id=ids.UNKNOWNS_STATUS, className="gl-status"),
+    ]  # fmt: skip
+
+
+def register(app: Dash, desk: Desk) -> None:
+    """Keys, buttons and fields that decide."""
+
+    @app.callback(
+        Output(ids.UNKNOWNS_CHOSEN, "data", allow_duplicate=True),
+        Output(ids.UNKNOWNS_STATUS, "children"),
+        Output(ids.DATA_KEY, "data", allow_duplicate=True),
+        Output(ids.UNKNOWNS_NEW_LABEL, "value"),
+        Output(ids.UNKNOWNS_NOTE, "value"),
+        Output(ids.UNKNOWNS_DECIDED, "data"),
+        Input(ids.UNKNOWNS_EVENT, "data"),
+        Input(ids.UNKNOWNS_NEW_LABEL, "n_submit"),
+        Input(ids.UNKNOWNS_MUTE, "n_submit"),
+        Input(ids.UNKNOWNS_NOTE, "n_submit"),
+        State(ids.UNKNOWNS_NEW_LABEL, "value"),
+        State(ids.UNKNOWNS_MUTE, "value"),
+        State(ids.UNKNOWNS_NOTE, "value"),
+        State(ids.UNKNOWNS_SHOWN, "data"),
+        State(ids.UNKNOWNS_CHOSEN, "data"),
+        State(ids.UNKNOWNS_DECIDED, "data"),
+        State(ids.ANNOTATOR, "data"),
+        prevent_initial_call=True,
+    )
+    def act(
+        event: dict | None, _label: int | None, _mute: int | None, _note: int | None,
+        label: str | None, mute: str | None, said: str | None, shown: list[str],
+        chosen: dict[str, Any], decided: dict | None, who: str,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        gesture, value = gesture_of(ctx.triggered_id, event, label, mute)
+        stay = (no_update,) * 6
+        if gesture in ("undo", "redo"):
+            if decided and decided["undone"] == (gesture == "redo"):
+                return _swap(desk, decided)
+            taken = desk.take_back(who, gesture)
+            if taken is None:
+                return (no_update, note(f"Nothing of yours to {gesture}, {who}."), *stay[2:])
+            told = undone_note(gesture, taken[0], taken[2])
+            return (no_update, told, taken[1].key, no_update, no_update, no_update)
+        if not shown or not value:
+            raise PreventUpdate
+        view = desk.view()
+        if (view.labels.given[known_rows(view, shown)] != NO_LABEL).any():
+            told = note("Somebody labelled some of these since they were shown: look again.")
+            return (no_update, told, view.key, *stay[3:])
+        following = {"key": None, "at": chosen.get("at", 0)}
+        if gesture == "label":
+            view, settled = desk.label(shown, value, "click", who)
+            told = settled_note(value, len(shown), settled)
+            return following, told, view.key, "", no_update, None
+        now = datetime.now(UTC).replace(tzinfo=None)
+        if gesture == "note":
+            decision = as_it_stands(read_decided(desk, view).of(shown[0]))
+        else:
+            decision = parse_mute(value, now) if gesture == "mute" else Decision(value)
+        before = decide(desk.store, shown, decision, (said or "").strip(), who)
+        told = _told(f"{parts.plural(len(shown), 'pattern')}: {decision.state}.")
+        last = {"ids": shown, "rows": _jsonable(before), "undone": False}
+        return following, told, no_update, no_update, "", last
+
+    app.clientside_callback(
+        f"""event => {{
+            const field = document.getElementById({_FOCUS!r}[event?.key]);
+            if (field) setTimeout(() => {{ field.focus(); field.select(); }});
+        }}""",
+        Input(ids.UNKNOWNS_EVENT, "data"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        "() => { document.activeElement?.blur(); }",
+        Input(ids.UNKNOWNS_STATUS, "children"),
+        prevent_initial_call=True,
+    )
+
+
+def gesture_of(
+    triggered: str | None, event: dict | None, label: str | None, mute: str | None
+) -> tuple[str, str | None]:
+    """What a key, click or Enter in a field means: (label, mute, note, state, undo or redo) and
+    its value."""
+    if triggered == ids.UNKNOWNS_NEW_LABEL:
+        return "label", (label or "").strip()
+    if triggered == ids.UNKNOWNS_MUTE:
+        return "mute", (mute or "").strip()
+    if triggered == ids.UNKNOWNS_NOTE:
+        return "note", "as it stands"
+    key, act = (event or {}).get("key"), (event or {}).get("act")
+    if key in ("u", "U"):
+        return ("undo" if key == "u" else "redo"), None
+    if key in _KEYS:
+        return "state", _KEYS[key]
+    if event and act in ("state", "mute"):
+        return act, event["value"]
+    raise PreventUpdate
+
+
+def as_it_stands(row: dict[str, Any] | None) -> Decision:
+    """What a note alone decides: nothing, except that somebody has looked now."""
+    if row is None or row["state"] == "regressed":
+        return Decision("ongoing")
+    if row["state"] == "muted":
+        return Decision("muted", row["muted_until"], row["muted_rate"])
+    return Decision(row["state"])
+
+
+def _swap(desk: Desk, decided: dict[str, Any]) -> tuple[Any, ...]:
+    """Undo a decision, or redo it: what stands now is kept for the way back."""
+    there = desk.store.read("review.stored", pattern_ids=decided["ids"])
+    take_back(desk.store, decided["ids"], stored_reviews(decided["rows"]))
+    did = "Put back" if decided["undone"] else "Took back"
+    told = note(f"{did} what was decided about {parts.plural(len(decided['ids']), 'pattern')}.")
+    last = {**decided, "rows": _jsonable(there), "undone": not decided["undone"]}
+    return {"key": None, "at": 0}, told, no_update, no_update, no_update, last
+
+
+def _told(said: str) -> Any:
+    undo = html.Span([" ", html.Kbd("u"), " undo"], className="gl-hint")
+    return html.Div([said, undo], className="gl-note", role="status")
+
+
+def _jsonable(rows: pa.Table) -> list[dict[str, Any]]:
+    return [
+        {k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()}
+        for row in rows.to_pylist()
+    ]
