@@ -16,8 +16,16 @@ from genlab.labelling import (
     themselves,
     update_labels,
 )
+from genlab.labelling.audit import doubts
 
 _BINS = 20
+
+ORDERS = {
+    "doubt": "least sure first",
+    "sure": "most sure first",
+    "messages": "most messages first",
+}
+"""How a list may be ordered."""
 
 
 class Checked(NamedTuple):
@@ -33,10 +41,29 @@ class Checked(NamedTuple):
     labels: int  # different labels among the M; below two M is 0: a lone label is always right
 
 
+class Listed(NamedTuple):
+    """Patterns to be looked at, and the label in question."""
+
+    rows: np.ndarray  # (R,) rows of the view
+    said: np.ndarray  # (R,) index of the label predicted, or given
+    sure: np.ndarray  # (R,) its probability
+    rival: np.ndarray  # (R,) the label the model finds likelier, -1 where none is named
+
+
+LISTS = {
+    "predictions": "predictions",
+    "accepted": "accepted in bulk",
+    "doubted": "doubted labels",
+}
+"""What can be gone through: predictions nobody looked at, those accepted together, and labels that
+the model doubts (:mod:`genlab.labelling.audit`)."""
+
+
 class Offer(NamedTuple):
     """What "accept everything above" would do."""
 
     acceptance: Acceptance
+    observed: float  # share right of the checked ones above the threshold; NaN where none is
     rows: np.ndarray  # (R,) rows of the view it would label
     labels: list[str]  # (R,) and how
     messages: int
@@ -54,19 +81,45 @@ def predictions(view: View, order: str, label: str) -> np.ndarray:
 
     What no label reaches (unnamed, novel) is for the Unknowns page: its prediction says nothing.
     """
-    spread = view.spread
-    mask = np.isin(spread.verdict, ("known", "between"))
-    mask &= (spread.label != NO_LABEL) & (view.labels.given == NO_LABEL)
+    return listed(view, "predictions", None, set(), order, label).rows
+
+
+def listed(
+    view: View, name: str, checked: Checked | None, audited: set[str], order: str, label: str
+) -> Listed:
+    """One of LISTS, in the order asked for; ``label``: only what it says, "" for all.
+
+    ``checked``: what the model says without what was accepted unseen; ``audited``: patterns whose
+    label was looked at once more.
+    """
+    spread, given = view.spread, view.labels.given
+    rival: np.ndarray | None = None
+    if name == "accepted":
+        rows = np.flatnonzero((given != NO_LABEL) & ~view.labels.checked)
+        alone = (checked.spread if checked else spread).probabilities
+        said, sure = given[rows], alone[rows, given[rows]]
+    elif name == "doubted":
+        found = doubts(view.taught.proof.cross_fitted)
+        ids = view.assigned.pattern_ids[found.rows]
+        stands = given[found.rows] == found.given  # not answered since the lesson
+        stands &= np.array([str(p) not in audited for p in ids], bool)
+        rows, said, sure = (
+            each[stands] for each in (found.rows, found.given, found.given_probability)
+        )
+        rival = found.likelier[stands]
+    else:
+        reached = np.isin(spread.verdict, ("known", "between"))
+        rows = np.flatnonzero(reached & (spread.label != NO_LABEL) & (given == NO_LABEL))
+        said, sure = spread.label[rows], spread.confidence[rows]
+    if rival is None:
+        rival = np.full(len(rows), NO_LABEL)
+    keys = {"doubt": sure, "sure": -sure, "messages": -view.assigned.message_counts[rows]}
+    ranked = np.argsort(keys[order], kind="stable")
     if label:
         names = view.labels.names
-        mask &= spread.label == (names.index(label) if label in names else NO_LABEL - 1)
-    rows = np.flatnonzero(mask)
-    keys = {
-        "doubt": spread.confidence[rows],
-        "sure": -spread.confidence[rows],
-        "messages": -view.assigned.message_counts[rows],
-    }
-    return rows[np.argsort(keys[order], kind="stable")]
+        wanted = names.index(label) if label in names else NO_LABEL - 1
+        ranked = ranked[said[ranked] == wanted]
+    return Listed(*(each[ranked] for each in (rows, said, sure, rival)))
 
 
 def check(view: View, settings: LabellingSettings) -> Checked | None:
@@ -102,7 +155,9 @@ def offer(view: View, checked: Checked, precision: float) -> Offer:
     )
     names = [view.labels.names[y] for y in spread.label[rows]]
     messages = int(view.assigned.message_counts[rows].sum())
-    return Offer(acceptance, rows, names, messages, checked)
+    above = checked.correct[checked.confidence >= acceptance.threshold]
+    observed = float(above.mean()) if len(above) else float("nan")
+    return Offer(acceptance, observed, rows, names, messages, checked)
 
 
 def histogram(view: View) -> dict[str, np.ndarray]:

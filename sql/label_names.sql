@@ -136,3 +136,8 @@ ORDER BY seq DESC LIMIT $limit;
 -- kind: read
 -- Patterns whose label was looked at once more, and kept or corrected.
 SELECT pattern_id FROM current_label WHERE how = 'audit';
+
+-- name: given
+-- kind: read
+-- Who gave a pattern the label it has, how and when; no row where it has none.
+SELECT label, annotator, how, labelled_at FROM current_label WHERE pattern_id = $pattern_id;

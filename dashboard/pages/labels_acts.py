@@ -12,6 +12,7 @@ from dashboard.selection import winners
 from dashboard.state import Desk, View
 from genlab.errors import NotReady
 from genlab.pipeline import label_names
+from genlab.pipeline.labels import take_back
 
 
 class Typed(NamedTuple):
@@ -58,7 +59,7 @@ def change(
         return label_id, "Taken back."
     if act in ("take-back", "put-back"):
         action = "undo" if act == "take-back" else "redo"
-        store.write("labels.take_back", action=action, group_id=value, annotator=who)
+        take_back(store, who, action, value)
         return label_id, "Taken back." if action == "undo" else "Put back."
     raise PreventUpdate
 

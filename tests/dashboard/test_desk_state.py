@@ -10,7 +10,8 @@ from synthetic_desk import fill
 
 from dashboard.pages.map import next_question, questions
 from dashboard.pages.overview import buckets
-from dashboard.pages.review import changed_since, offer_text, shown_of
+from dashboard.pages.review_keys import changed_since, shown_of
+from dashboard.pages.review_trust import offer_text
 from dashboard.pages.unknowns import MUTES, decision, wanted_of
 from dashboard.selection import KEYS, component_of, label_of_key, summarise, winners
 from dashboard.state import NOTHING, Desk
