@@ -15,6 +15,7 @@ from dashboard.state import Desk
 from genlab.errors import NotReady
 from genlab.pipeline.labels import export_labels, give_labels, take_back
 
+
 def register(app: Application, desk: Desk) -> None:
     """/labels and what is below it."""
 

@@ -29,6 +29,13 @@ def _utc(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and not value.tzinfo else value
 
 
+def _naive(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        raise ValueError("expected a time from year 1 to 9999 in UTC") from None
+
+
 Text = Annotated[str, AfterValidator(_storable)]
 PatternId = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
 Time = Annotated[datetime, BeforeValidator(_utc)]
@@ -305,9 +312,14 @@ class SetState(_Request):
 
     pattern_ids: list[PatternId] = Field(min_length=1)
     state: Literal["new", "ongoing", "muted", "resolved"]
-    muted_until: datetime | None = Field(None, description="For muted; without a zone it is UTC")
+    muted_until: Annotated[datetime, AfterValidator(_naive)] | None = Field(
+        None, description="For muted; without a zone it is UTC"
+    )
     muted_rate: float | None = Field(
-        None, gt=0, description="For muted: until one hour brings more messages"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="For muted: until one hour brings more messages",
     )
     note: Text = Field("", max_length=2000)
 

@@ -1,7 +1,5 @@
 """What is flagged, what people decided about it, and what to ask them next."""
 
-from datetime import UTC
-
 import flask
 import pyarrow as pa
 
@@ -46,11 +44,8 @@ def register(app: Application, desk: Desk) -> None:
     def set_state(header: Repeatable, body: models.SetState) -> models.StateSet:
         """Decide about flagged patterns."""
         at_most(len(body.pattern_ids), desk.settings.api.max_items, "patterns")
-        until = body.muted_until
-        if until is not None and until.tzinfo is not None:
-            until = until.astimezone(UTC).replace(tzinfo=None)
         known = desk.store.rows("api.patterns_of", pattern_ids=body.pattern_ids)
-        decision = Decision(body.state, until, body.muted_rate)
+        decision = Decision(body.state, body.muted_until, body.muted_rate)
         decide(desk.store, body.pattern_ids, decision, body.note, flask.g.caller.name)
         return models.StateSet(patterns=len(known))
 

@@ -1,6 +1,6 @@
 """The API over a synthetic desk, in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,9 +35,9 @@ def filled(store: Store) -> Store:
 
 
 @pytest.fixture
-def client(filled: Store, roomy: Settings) -> Iterator[FlaskClient]:
+def client(filled: Store, roomy: Settings) -> FlaskClient:
     """The API of the filled workspace; no token made."""
-    yield create_api(Desk(filled.workspace, roomy, filled)).test_client()
+    return create_api(Desk(filled.workspace, roomy, filled)).test_client()
 
 
 def walk(client: FlaskClient, path: str, between: Callable[[], Any] = lambda: None) -> list[dict]:
