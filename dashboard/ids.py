@@ -32,7 +32,13 @@ MAP_STATUS = "map-status"
 MAP_TABS = "map-tabs"
 MAP_DETAIL = "map-detail"
 MAP_SHOWN = "map-shown"  # dcc.Store: what the panel shows, which keys and clicks mean
-MAP_ASKED = "map-asked"  # dcc.Store: suggestions already shown
+MAP_DESK = "map-desk"  # listens; data-genlab-done says which event was answered last
+MAP_QUEUE = "map-queue"  # dcc.Store: the next questions, walked by assets/gestures.js
+MAP_PENDING = "map-pending"  # dcc.Store: a gesture that waits for a yes
+MAP_AIM = "map-aim"  # dcc.Store: the label under pointer or focus
+MAP_PREVIEW = "map-preview"
+MAP_NOTE = "map-note"
+MAP_PAGE = "map-page"  # dcc.Store: {before}: which page of the gestures
 
 REVIEW_EVENT = "review-event"
 REVIEW_STATE = "review-state"  # dcc.Store: {at, pattern}
@@ -49,7 +55,7 @@ REVIEW_PANEL = "review-panel"
 REVIEW_NEW_LABEL = "review-new-label"
 REVIEW_TABS = "review-tabs"
 REVIEW_ACTIONS = "review-actions"
-REVIEW_BELOW = "review-below"
+REVIEW_ABOUT = "review-about"
 REVIEW_TRUST = "review-trust"
 
 UNKNOWNS_EVENT = "unknowns-event"
@@ -110,6 +116,14 @@ JOBS_TABLE = "jobs-table"
 JOBS_STATUS = "jobs-status"
 
 OVERVIEW_BODY = "overview-body"
+OVERVIEW_DRIFT = "overview-drift"
+OVERVIEW_WINDOW = "overview-window"
+OVERVIEW_SPAN = "overview-span"  # what a clicked bar holds
+OVERVIEW_MORE = "overview-more"
+OVERVIEW_REST = "overview-rest"
+OVERVIEW_KNOWN = "overview-known"
+OVERVIEW_VERDICTS = "overview-verdicts"
+OVERVIEW_SOURCES = "overview-sources"
 OVERVIEW_TICK = "overview-tick"
 
 

@@ -70,15 +70,53 @@ def label_of_key(key: str, names: Sequence[str]) -> str | None:
     return names[at] if 0 <= at < len(names) else None
 
 
+def keys_of(names: Sequence[str]) -> dict[str, str]:
+    """The label of each key that stands for one."""
+    return dict(zip(KEYS, names, strict=False))
+
+
 def key_of_label(position: int) -> str:
     """The key of the label at a position; "" when keys ran out."""
     return KEYS[position] if position < len(KEYS) else ""
 
 
 def component_of(view: View, rows: np.ndarray) -> np.ndarray:
-    """Rows of every pattern whose likeliest component is that of the first selected one."""
+    """Rows of every pattern whose likeliest component is that of the first selected one.
+
+    Of the component with most messages when none is selected.
+    """
     winner = winners(view)
-    return np.flatnonzero(winner == winner[rows[0]]) if len(rows) else np.zeros(0, int)
+    if not len(winner):
+        return np.zeros(0, int)
+    return np.flatnonzero(winner == (winner[rows[0]] if len(rows) else by_messages(view)[0]))
+
+
+def by_messages(view: View) -> np.ndarray:
+    """Components that are the likeliest of some pattern, the one with most messages first."""
+    winner, counts = winners(view), view.assigned.message_counts
+    messages = np.bincount(winner, weights=counts)
+    order = np.argsort(-messages, kind="stable")
+    return order[np.bincount(winner)[order] > 0]
+
+
+def walked(
+    view: View, rows: np.ndarray, kind: str, step: int, shown: np.ndarray | None
+) -> np.ndarray:
+    """Rows one ``step`` on from a selection: the next component after a whole one, else the next
+    pattern of those ``shown`` (N,) bool, by messages; at an end, that end."""
+    if kind == "component":
+        order = by_messages(view)
+        here = winners(view)[rows[:1]]
+    else:
+        order = np.argsort(-view.assigned.message_counts, kind="stable")
+        order = order if shown is None else order[shown[order]]
+        here = rows[:1]
+    if not len(order):
+        return np.zeros(0, int)
+    found = np.flatnonzero(np.isin(order, here))
+    at = int(found[0]) + step if len(found) else 0
+    chosen = order[np.clip(at, 0, len(order) - 1)]
+    return np.flatnonzero(winners(view) == chosen) if kind == "component" else np.array([chosen])
 
 
 def winners(view: View) -> np.ndarray:

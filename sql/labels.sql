@@ -84,11 +84,14 @@ UNION ALL SELECT pattern_id FROM remark WHERE group_id = $group_id;
 
 -- name: of_patterns
 -- kind: read
--- The label that each of some patterns has now.
-SELECT c.pattern_id, c.label, c.annotator, c.labelled_at, c.seq
-FROM current_label c SEMI JOIN (SELECT unnest($pattern_ids::VARCHAR[]) AS pattern_id) w
-  USING (pattern_id)
-ORDER BY c.seq DESC;
+-- The label that each of some patterns has now; since: the event that gave it or put it back.
+SELECT c.pattern_id, c.label, c.annotator, c.labelled_at, greatest(c.seq, back.seq) AS since
+FROM current_label c
+SEMI JOIN (SELECT unnest($pattern_ids::VARCHAR[]) AS pattern_id) w USING (pattern_id)
+LEFT JOIN (SELECT given.seq AS of, max(redo.seq) AS seq
+           FROM label_event given JOIN label_event redo ON redo.undoes = given.group_id
+           WHERE redo.action = 'redo' GROUP BY given.seq) back ON back.of = c.seq
+ORDER BY since DESC;
 
 -- name: current
 -- kind: read

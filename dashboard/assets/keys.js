@@ -4,7 +4,7 @@
 (() => {
   "use strict";
   const store = () => document.querySelector("[data-genlab-keys]")?.dataset.genlabKeys ?? "key-event";
-  let n = 0;
+  const SHIFTED = "ACLMNU"; // commands; caps lock alone makes none
 
   const typing = (node) =>
     node?.isContentEditable || /^(TEXTAREA|SELECT)$/.test(node?.tagName ?? "") ||
@@ -42,10 +42,13 @@
       event.preventDefault();
     } else if (key === "Escape" && toggleHelp(false)) {
       return;
-    } else if (key === "Escape" && window.genlabMap?.get()?.selection().length) {
+    } else if (key === "Escape" && !window.genlabDesk?.pending() && window.genlabMap?.get()?.selection().length) {
       window.genlabMap.get().select([], "replace", "clear");
-    } else if (/^[a-z0-9]$/i.test(key) || key === "Escape" || (key === "Enter" && !pressable(target))) {
-      window.dash_clientside?.set_props?.(store(), { data: { key: key.length === 1 && key !== "U" ? key.toLowerCase() : key, n: ++n } });
+    } else if (/^[a-z0-9]$/i.test(key) || ["Escape", "Backspace"].includes(key) || (key === "Enter" && !pressable(target))) {
+      const command = event.shiftKey && SHIFTED.includes(key.toUpperCase());
+      const said = key.length > 1 ? key : command ? key.toUpperCase() : key.toLowerCase();
+      window.genlabEvents.post(store(), { key: said });
+      if (command) event.preventDefault(); // the field it goes to does not get the letter
     }
   });
 

@@ -7,10 +7,12 @@ import numpy as np
 from dash import dcc, html
 
 from dashboard import parts
+from dashboard.notes import listed
 from dashboard.selection import Selected, component_of, winners
 from dashboard.state import Desk, View
 
-_NEIGHBOURS, _MESSAGES, _EVENTS = 8, 20, 20
+HISTORY = "history"  # the tab that has something to say of no selection, too
+_NEIGHBOURS, _MESSAGES, _EVENTS, _GESTURES = 8, 20, 20, 25
 
 
 def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
@@ -18,8 +20,6 @@ def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
     pattern_id = str(view.assigned.pattern_ids[chosen.rows[0]])
     if tab == "component":
         return _component(desk, view, chosen)
-    if tab == "history":
-        return _history(desk.store.rows("labels.history", pattern_id=pattern_id, limit=_EVENTS))
     if tab == "messages":
         return _messages(
             desk.store.rows("messages.of_pattern", pattern_id=pattern_id, limit=_MESSAGES)
@@ -102,31 +102,69 @@ def _component(desk: Desk, view: View, chosen: Selected) -> Any:
     )
 
 
-def _history(rows: Sequence[dict[str, Any]]) -> Any:
-    if not rows:
-        return html.P("Nobody has labelled it yet.", className="gl-hint")
+def history(desk: Desk, view: View, chosen: Selected, before: int | None) -> Any:
+    """What happened to the largest selected pattern, and what everybody did to all."""
+    said: list[Any] = []
+    if len(chosen.rows):
+        pattern_id = str(view.assigned.pattern_ids[chosen.rows[0]])
+        rows = desk.store.rows("labels.history", pattern_id=pattern_id, limit=_EVENTS)
+        lines = [_line(row, _deed(row), row["created_at"], not row["taken_back"]) for row in rows]
+        said += [html.H3("This pattern"), *(lines or [html.P("Nothing yet.", className="gl-hint")])]
+    rows = desk.store.rows("labels.gestures", before=before, group_id=None, limit=_GESTURES)
+    lines = [_line(row, _gesture(row), row["made_at"], row["stands"]) for row in rows]
+    more = []
+    if before is not None:
+        more.append(parts.button("newest", "older", ""))
+    if len(rows) == _GESTURES:
+        more.append(parts.button("older", "older", rows[-1]["seq"]))
     return html.Div(
         [
-            html.Div(
-                [
-                    html.Span(
-                        [
-                            html.Del(_deed(row)) if row["taken_back"] else _deed(row),
-                            html.Span(f" by {row['how']}", className="gl-hint"),
-                        ]
-                    ),
-                    html.Span([row["annotator"], " · ", parts.ago(row["created_at"])],
-                              className="gl-hint"),
-                ],
-                className="gl-between gl-line",
-            )
-            for row in rows
-        ]
+            *said,
+            html.H3("Everybody's gestures"),
+            *(lines or [html.P("Nobody has labelled anything yet.", className="gl-hint")]),
+            html.Div(more, className="gl-pages"),
+        ],
+        className="gl-gestures",
+    )
+
+
+def _line(row: dict[str, Any], said: Any, at: Any, stands: bool) -> Any:
+    """One gesture: what, who, when; and the button that takes it back or puts it back."""
+    who: list[Any] = [row["annotator"], " · ", parts.ago(at)]
+    if row.get("turned_by") and not stands:
+        who += [", taken back by ", row["turned_by"], " ", parts.ago(row["turned_at"])]
+    return html.Div(
+        [
+            html.Div([html.Div(said if stands else html.Del(said)),
+                      html.Div(who, className="gl-hint")]),
+            parts.button("take back" if stands else "put back",
+                         "take-back" if stands else "put-back", row["group_id"],
+                         style="gl-button-quiet gl-button-small"),
+        ],
+        className="gl-between gl-line",
     )  # fmt: skip
 
 
-def _deed(row: dict[str, Any]) -> str:
-    return f"labelled “{row['label']}”" if row["action"] == "label" else "label cleared"
+def _gesture(row: dict[str, Any]) -> str:
+    count = parts.plural(row["patterns"], "pattern")
+    named = listed([f"“{name}”" for name in row["labels"] or []], 2)
+    did = {
+        "label": f"{named} on {count}",
+        "clear": f"cleared {count}",
+        "note": f"note on {count}",
+        "unsure": f"unsure about {count}",
+    }
+    return f"{did[row['action']]} by {row['how']}"
+
+
+def _deed(row: dict[str, Any]) -> Any:
+    did = {
+        "label": f"labelled “{row['label']}”",
+        "clear": "label cleared",
+        "note": f"noted: {row['text']}",
+        "unsure": "unsure",
+    }
+    return f"{did[row['action']]} by {row['how']}"
 
 
 def _messages(rows: Sequence[dict[str, Any]]) -> Any:

@@ -11,6 +11,7 @@ from dashboard.selection import Selected, key_of_label
 from dashboard.state import View
 from genlab.labelling import Suggestion
 from genlab.labelling.suggest import Outlook
+from genlab.pipeline.labels import MAX_NOTE_LENGTH
 
 _SHOWN_TEXTS, _SHOWN_GIVEN = 3, 4
 
@@ -24,16 +25,24 @@ def layout() -> Any:
                 [
                     html.Div(id=ids.MAP_LABELS, className="gl-label-list"),
                     html.Datalist(id=ids.MAP_NAMES),
-                    dbc.Input(
-                        id=ids.MAP_NEW_LABEL, type="text", maxLength=120, autoComplete="off",
-                        placeholder="new or other label, Enter", list=ids.MAP_NAMES,
-                        class_name="gl-field",
+                    html.Div(
+                        [
+                            _field(ids.MAP_NEW_LABEL, "label", "other label", "L", 120,
+                                   "new or other label, Enter", list=ids.MAP_NAMES),
+                            _field(ids.MAP_NOTE, "note", "note", "M", MAX_NOTE_LENGTH,
+                                   "note on what is selected, Enter"),
+                        ],
+                        className="gl-fields",
                     ),
+                    html.Div(id=ids.MAP_PREVIEW, className="gl-preview",
+                             **parts.attributes({"aria-live": "polite"})),
                     html.Div(
                         [
                             parts.button("accept", "accept", key="↵"),
+                            parts.button("unsure", "unsure", key="0",
+                                         title="looked at, not decided: asked again last"),
                             parts.button("undo", "undo", key="u"),
-                            parts.button("next", "next", key="n"),
+                            parts.button("next", "next", key="n", title="next question"),
                         ],
                         className="gl-row gl-actions",
                     ),
@@ -58,6 +67,17 @@ def layout() -> Any:
     )  # fmt: skip
 
 
+def _field(store: str, act: str, caption: str, key: str, most: int, name: str, **more: Any) -> Any:
+    """A text field that posts on Enter, reached by shift and its key."""
+    return html.Div(
+        dbc.Input(
+            id=store, type="text", maxLength=most, autoComplete="off", class_name="gl-field",
+            placeholder=f"{caption}  ( {key} )", **parts.attributes({"aria-label": name}), **more,
+        ),
+        **parts.attributes({"data-enter": act}),
+    )  # fmt: skip
+
+
 def nothing(view: View, questions: Sequence[Suggestion], ahead: Outlook) -> list[Any]:
     """Before a selection: how to make one, and which would be worth most."""
     known = view.spread.verdict == "known"
@@ -74,14 +94,18 @@ def nothing(view: View, questions: Sequence[Suggestion], ahead: Outlook) -> list
             className="gl-question",
             type="button",
             **parts.attributes(
-                {"data-act": "select", "data-value": str(view.assigned.pattern_ids[q.index])}
+                {"data-act": "ask", "data-value": str(view.assigned.pattern_ids[q.index])}
             ),
         )
         for q in questions[:6]
         if q.would_settle >= 0.5
     ]
     head = html.H2("Nothing selected")
-    hint = html.P("Drag a lasso, click a point, or take the next question.", className="gl-hint")
+    hint = html.P(
+        ["Drag a lasso, click a point, walk with ", html.Kbd("j"), " or take the next question, ",
+         html.Kbd("n"), ". All keys: ", html.Kbd("?")],
+        className="gl-hint",
+    )  # fmt: skip
     if not rows:
         done = (
             f"{parts.number(counts[known].sum())} of {parts.number(counts.sum())} messages are "
@@ -127,13 +151,17 @@ def head(view: View, chosen: Selected) -> list[Any]:
         given.append(html.Span(f"and {len(chosen.given) - _SHOWN_GIVEN} more", className="gl-hint"))
     several = len(chosen.rows) > 1
     pills = [parts.pill(v, f"{n:,}" if several else "") for v, n in chosen.verdicts.items()]
+    if doubts := int(view.unsure[chosen.rows].sum()):
+        said = f"unsure {doubts:,}" if several else "unsure"
+        looked = "looked at, not decided"
+        pills.append(html.Span(said, className="gl-pill gl-pill-between", title=looked))
     return [
         html.Div(
             [
                 html.B(parts.plural(len(chosen.rows), "pattern")),
                 html.Span(" · "),
                 html.B(parts.plural(chosen.messages, "message")),
-                            ],
+            ],
             className="gl-counts",
         ),
         html.Div(
@@ -147,6 +175,30 @@ def head(view: View, chosen: Selected) -> list[Any]:
         *([html.Div([html.Span("given ", className="gl-hint"), *given], className="gl-row")]
           if given else []),
     ]  # fmt: skip
+
+
+def about_one(
+    view: View, chosen: Selected, worth: dict[str, Any], notes: Sequence[dict[str, Any]]
+) -> list[Any]:
+    """Of a single pattern: what its answer is worth, and the newest note on it."""
+    said: list[Any] = []
+    if asked := worth.get(str(view.assigned.pattern_ids[chosen.rows[0]])):
+        messages, reason = asked
+        line = f"Would settle about {messages:,.0f} messages: {reason}."
+        said.append(html.P(line, className="gl-hint gl-worth"))
+    said += [
+        html.P(
+            [
+                f"“{parts.shorten(row['text'], 200)}” ",
+                html.Span(
+                    [row["annotator"], " · ", parts.ago(row["created_at"])], className="gl-hint"
+                ),
+            ],
+            className="gl-remark",
+        )
+        for row in notes
+    ]
+    return said
 
 
 def labels(view: View, chosen: Selected) -> list[Any]:
@@ -167,9 +219,17 @@ def labels(view: View, chosen: Selected) -> list[Any]:
                 className="gl-button gl-label-button"
                 + (" gl-suggested" if name == chosen.suggested else ""),
                 type="button",
-                **parts.attributes({"data-act": "label", "data-value": name}),
+                **parts.attributes({"data-act": "label", "data-value": name, "data-aim": "1"}),
             )
         )
     if chosen.given:
-        rows.append(parts.button("clear the given label", "clear", style="gl-button-quiet"))
+        caption = "clear the given label" + ("" if len(chosen.rows) == 1 else "s")
+        rows.append(
+            html.Button(
+                [html.Kbd("⌫"), caption],
+                className="gl-button gl-button-quiet gl-label-button",
+                type="button",
+                **parts.attributes({"data-act": "clear", "data-aim": "1"}),
+            )
+        )
     return rows

@@ -262,14 +262,16 @@ def _append(
         annotator=annotator,
         seen=seen,
     )
-    if done["overtaken"]:
+    if seen is not None and done["overtaken"]:
         wanted = dict(zip(pattern_ids, labels, strict=True))
         rows = store.rows("labels.of_patterns", pattern_ids=pattern_ids)
         raise Overtaken(
             [
                 row
                 for row in rows
-                if row["annotator"] != annotator and row["label"] != wanted[row["pattern_id"]]
+                if row["since"] > seen
+                and row["annotator"] != annotator
+                and row["label"] != wanted[row["pattern_id"]]
             ]
         )
     return group

@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 from synthetic_desk import fill
 
-from dashboard.pages.map import next_question, questions
+from dashboard.pages.map_acts import CONFIRM_ABOVE, Answer, Event, act_on, questions
 from dashboard.pages.overview import buckets
 from dashboard.pages.review_keys import changed_since, shown_of
 from dashboard.pages.review_trust import offer_text
-from dashboard.pages.unknowns import MUTES, decision, wanted_of
-from dashboard.selection import KEYS, component_of, label_of_key, summarise, winners
+from dashboard.selection import (
+    KEYS,
+    by_messages,
+    component_of,
+    keys_of,
+    label_of_key,
+    summarise,
+    walked,
+    winners,
+)
 from dashboard.state import NOTHING, Desk
 from dashboard.trust import check, histogram, offer, predictions
 from genlab.config import Settings
@@ -114,7 +122,8 @@ def test_keys_name_labels_and_leave_commands_free() -> None:
     assert label_of_key("a", names) == "label 9"
     assert label_of_key("d", names) is None
     assert label_of_key("Enter", names) is None
-    assert not set(KEYS) & set("nujk")
+    assert not set(KEYS) & set("nujk0")
+    assert keys_of(names[:2]) == {"1": "label 0", "2": "label 1"}
     assert len(set(KEYS)) == len(KEYS)
 
 
@@ -131,21 +140,101 @@ def test_filters_agree_with_the_texts(filled) -> None:
     assert not desk.shown(view, "known", "", "").any()
 
 
-def test_the_next_question_goes_round(filled) -> None:
+def event(act: str, chosen: list[str], value: str | None = None, **more) -> Event:
+    sent = {"act": act, "value": value, "by": "key", "on": {"ids": chosen, "kind": "lasso"}}
+    return Event.read({**sent, **more}, "bob", ("", "", ""))
+
+
+def test_questions_go_round_and_doubts_come_last(filled) -> None:
     desk, _ = filled
     view = desk.view()
-    found = questions(view)
-    asked: list[str] = []
-    seen = []
-    for _ in range(len(found) + 1):
-        question = next_question(view, asked)
-        assert question is not None
-        row, would, reason, asked = question
-        assert would > 0
-        assert reason
-        seen.append(row)
-    assert seen[: len(found)] == [q.index for q in found]
-    assert seen[-1] == seen[0]
+    ids = view.assigned.pattern_ids.astype(str)
+    first = [str(ids[q.index]) for q in questions(view)]
+    answer = act_on(desk, event("next", [], asked=first[:3], walking=True), None)
+    assert not set(answer.queue["ids"]) & set(first[:3])
+    assert not answer.queue["again"]
+    everything = act_on(desk, event("next", [], asked=ids.tolist(), walking=True), None)
+    assert everything.queue["again"]
+    assert everything.queue["ids"][0] == first[0]
+    answer = act_on(desk, event("unsure", [first[0]], walking=True, asked=[first[0]]), None)
+    assert first[0] not in answer.queue["ids"]
+    assert ids[desk.view().unsure].tolist() == [first[0]]
+    assert str(ids[questions(desk.view())[0].index]) != first[0]
+    back = act_on(desk, event("undo", []), None)
+    assert first[0] in back.select
+    assert not desk.view().unsure.any()
+
+
+def test_walking_goes_by_messages_and_stops_at_the_ends(filled) -> None:
+    desk, kind = filled
+    view = desk.view()
+    shown = kind == 3
+    rows, order = np.zeros(0, int), []
+    for _ in range(len(kind)):
+        rows = walked(view, rows, "walk", 1, shown)
+        if order and rows[0] == order[-1]:
+            break
+        order.append(rows[0])
+    assert sorted(order) == np.flatnonzero(shown).tolist()
+    assert (np.diff(view.assigned.message_counts[order]) <= 0).all()
+    assert walked(view, np.array(order[:1]), "walk", -1, shown) == order[:1]
+    largest = component_of(view, np.zeros(0, int))
+    sizes = np.bincount(winners(view), weights=view.assigned.message_counts)
+    assert view.assigned.message_counts[largest].sum() == sizes.max()
+    second = walked(view, largest, "component", 1, None)
+    assert set(winners(view)[second]) == {by_messages(view)[1]}
+    assert not len(walked(view, rows, "walk", 1, np.zeros(len(kind), bool)))
+
+
+def labels_now(desk: Desk) -> dict[str, str]:
+    return {row["pattern_id"]: row["label"] for row in desk.store.rows("labels.current")}
+
+
+def test_large_gestures_wait_for_a_yes_and_small_ones_do_not(filled) -> None:
+    desk, _ = filled
+    few, many = ids_of(desk, np.arange(CONFIRM_ABOVE)), ids_of(desk, np.arange(CONFIRM_ABOVE + 1))
+    asked = act_on(desk, event("label", many, "pump"), None)
+    assert labels_now(desk) == {}
+    assert act_on(desk, event("confirm", few), asked.pending).pending is None
+    assert labels_now(desk) == {}, "a yes is about what was asked"
+    act_on(desk, event("confirm", many), asked.pending)
+    assert labels_now(desk) == dict.fromkeys(many, "pump")
+    act_on(desk, event("undo", []), None)
+    act_on(desk, event("label", few, "pump"), None)
+    assert labels_now(desk) == dict.fromkeys(few, "pump")
+    # own labels are given up freely, another's only after a look
+    assert isinstance(act_on(desk, event("label", few[:2], "fan"), None).key, dict)
+    desk.label(few[2:3], "power", "key", "anna")
+    asked = act_on(desk, event("label", few[:4], "pump"), None)
+    assert asked.pending is not None
+    assert "1 label by anna" in str(asked.said)
+    assert labels_now(desk)[few[2]] == "power"
+
+
+def test_the_second_of_two_decides_whose_label_stands(filled) -> None:
+    desk, _ = filled
+    chosen = ids_of(desk, np.arange(3))
+    seen = desk.view().labels.seq
+    desk.label(chosen[:1], "pump", "key", "anna")
+
+    def again() -> Answer:
+        return act_on(desk, event("label", chosen, "power", seen=seen), None)
+
+    told = act_on(desk, event("label", chosen[:1], "power", seen=seen), None)
+    assert "anna" in str(told.said)
+    assert "keep “pump”" in str(told.said)
+    assert chosen[0] in told.select, "back to what it is about"
+    kept = act_on(desk, event("keep", chosen[:1]), told.pending)
+    assert kept.pending is None
+    assert labels_now(desk) == {chosen[0]: "pump"}
+    asked = again()  # several: the look before a large gesture tells the same
+    assert "1 label by anna" in str(asked.said)
+    desk.label(chosen[1:2], "fan", "key", "eve")  # and while bob looks
+    late = act_on(desk, event("confirm", chosen), asked.pending)
+    assert "eve" in str(late.said)
+    assert labels_now(desk) == {chosen[0]: "pump", chosen[1]: "fan"}
+    act_on(desk, event("keep", chosen), late.pending)
+    assert labels_now(desk) == {chosen[0]: "power", chosen[1]: "fan", chosen[2]: "power"}
 
 
 def test_review_orders_and_the_offer_keeps_to_known_unlabelled(filled, settings) -> None:
@@ -203,18 +292,6 @@ def test_an_answer_holds_for_what_was_shown(filled) -> None:
     assert changed_since(view, {**shown, "label": "label 1"}, "label") == ""
     view, _ = desk.label([shown["pattern"]], "label 1", "key", "bob")
     assert "labelled “label 1”" in changed_since(view, shown, "label")
-
-
-def test_decisions_and_filters_of_the_queue() -> None:
-    from datetime import datetime
-
-    now = datetime(2026, 5, 1)
-    assert decision("ongoing", now) == ("ongoing", None)
-    assert decision("muted 7d", now) == ("muted", now + MUTES["7d"])
-    opened = ["new", "ongoing", "regressed"]
-    assert wanted_of(":all", "open") == {"states": opened, "verdicts": []}
-    assert wanted_of("novel", "muted") == {"states": ["muted"], "verdicts": ["novel"]}
-    assert wanted_of("between", ":all") == {"states": [], "verdicts": ["between"]}
 
 
 @pytest.mark.parametrize("days", [0, 0.01, 1, 14, 400])
