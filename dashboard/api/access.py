@@ -73,12 +73,8 @@ def register(app: flask.Flask, desk: Desk) -> None:
                     f"`genlab token add NAME --role {needed}`",
                 )
             flask.g.caller = caller
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not _typed(request, view):
-            raise Problem(
-                415,
-                f"found Content-Type {request.content_type!r}, expected "
-                + " or ".join(_accepted(view)),
-            )
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            _check_body(request, getattr(view, "accepts", ("application/json",)))
 
 
 def who(request: flask.Request, desk: Desk) -> Caller:
@@ -135,10 +131,12 @@ def _loopback_address(address: str | None) -> bool:
         return False
 
 
-def _typed(request: flask.Request, view: Any) -> bool:
-    # Neither type can be sent by a form or a "simple" request of another site's page.
-    return request.mimetype in _accepted(view)
-
-
-def _accepted(view: Any) -> tuple[str, ...]:
-    return getattr(view, "accepts", ("application/json",))
+def _check_body(request: flask.Request, accepted: tuple[str, ...]) -> None:
+    # No accepted type can be sent by a form or a "simple" request of another site's page.
+    if request.mimetype not in accepted:
+        raise Problem(
+            415, f"found Content-Type {request.content_type!r}, expected {' or '.join(accepted)}"
+        )
+    # Werkzeug would cut a body of unknown length off at the limit and say nothing.
+    if request.content_length is None:
+        raise Problem(411, "found a body without Content-Length: send it in one piece")

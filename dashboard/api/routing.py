@@ -25,7 +25,7 @@ def operation(
     writes = method != "GET"
     known = {429, 500, 503, *problems}
     known |= {401, 403} if role else set()
-    known |= {400, 413, 415, 422} if writes else {422}
+    known |= {400, 411, 413, 415, 422} if writes else {422}
     tag = path.split("/")[1]
 
     def add(view: Callable[..., Any]) -> Callable[..., Any]:
