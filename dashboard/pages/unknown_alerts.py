@@ -18,6 +18,7 @@ def alerts_section(store: Store) -> Any:
     rules = listed_rules(store)
     latest = store.rows("alerts.latest", limit=_LATEST)
     lost = [row for row in latest if row["error"] and row["status"] != "delivered"]
+    given_up = any(row["status"] == "failed" for row in lost)
     count = parts.plural(len(rules), "rule") if rules else "no rule yet"
     return html.Details(
         [
@@ -27,7 +28,7 @@ def alerts_section(store: Store) -> Any:
                     html.Span(count, className="gl-hint"),
                     html.Span(
                         f"{parts.plural(len(lost), 'alert')} did not arrive",
-                        className="gl-pill gl-pill-novel",
+                        className=f"gl-pill gl-pill-{'novel' if given_up else 'between'}",
                     )
                     if lost
                     else "",

@@ -114,7 +114,8 @@ def register(app: Dash, desk: Desk) -> None:
         else:
             decision = parse_mute(value, now) if gesture == "mute" else Decision(value)
         before = decide(desk.store, shown, decision, (said or "").strip(), who)
-        told = _told(f"{parts.plural(len(shown), 'pattern')}: {decision.state}.")
+        until = f" for {value}" if gesture == "mute" else ""
+        told = _told(f"{parts.plural(len(shown), 'pattern')}: {decision.state}{until}.")
         last = {"ids": shown, "rows": _jsonable(before), "undone": False}
         return following, told, no_update, no_update, "", last
 

@@ -74,7 +74,8 @@ def why(view: View, row: int) -> str:
     """The number behind a verdict."""
     verdict = view.spread.verdict[row]
     if verdict == "novel":
-        return f"p = {view.assigned.novelty_p[row]:.3f}"
+        p = view.assigned.novelty_p[row]
+        return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     if verdict == "between":
         return f"{view.labels.names[view.spread.label[row]]} {view.spread.confidence[row]:.2f}"
     return f"evidence {view.spread.evidence[row]:.2f}"

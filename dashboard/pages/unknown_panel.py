@@ -81,13 +81,13 @@ def explanation(view: View, item: Item, held: Held) -> Explanation:
 def explained(view: View, found: Explanation, names: dict[int, str]) -> list[Any]:
     """Words apart, the component that nearly took it, the nearest labelled patterns."""
     name = names.get(found.component, f"component {found.component}")
-    took = "Claimed by" if found.responsibility > 0.5 else "Nearly claimed by"
+    took = "claims" if found.responsibility > 0.5 else "nearly took"
     return [
         html.H3("Words that set it apart"),
         html.Div([_word(apart) for apart in found.words], className="gl-row gl-words")
         if found.words
         else html.P("None: its nearest patterns use the same words.", className="gl-hint"),
-        html.H3(f"{took} a component"),
+        html.H3(f"Component that {took} it"),
         html.Div(
             [html.Span(name), html.Span(f"r = {found.responsibility:.2f}", className="gl-num",
                                         title="responsibility r_c(x), 0 to 1")],

@@ -67,7 +67,10 @@ def layout(desk: Desk, search: str) -> Any:
                 className="gl-main",
             ),
             html.Aside(
-                [html.Section(id=ids.UNKNOWNS_PANEL), html.Section(unknown_decide.fields())],
+                [
+                    html.Section(id=ids.UNKNOWNS_PANEL),
+                    html.Section(unknown_decide.fields(), className="gl-panel-end"),
+                ],
                 className="gl-panel gl-unknowns-panel",
             ),
         ],

@@ -95,18 +95,21 @@ def words_apart(text: str, nearest: Sequence[str], known: Vocabulary) -> list[Ap
     """Words of ``text`` that are rare in the ``nearest`` texts and in the corpus, rarest first.
 
     Weight (1 - share of the nearest that hold it) log((1 + P) / (1 + patterns that hold it)), as
-    tf-idf with the neighbourhood in place of the text; a word in half of either is not rare.
+    tf-idf with the neighbourhood in place of the text.  A word in half of either is not rare, one
+    with less than half of the largest weight says little beside the others.
     """
+    if not known.patterns:
+        return []
     held = Counter(word for other in nearest for word in words_of(other))
     found: list[tuple[float, Apart]] = []
     for word in words_of(text):
         near = held[word] / len(nearest) if nearest else 0.0
-        corpus = known.holding[word] / known.patterns if known.patterns else 0.0
+        corpus = known.holding[word] / known.patterns
         if near < 0.5 and corpus < 0.5:
             rarity = np.log((1 + known.patterns) / (1 + known.holding[word]))
             found.append(((1 - near) * float(rarity), Apart(word, near, corpus)))
     found.sort(key=lambda each: -each[0])
-    return [apart for _, apart in found[:WORDS]]
+    return [apart for weight, apart in found[:WORDS] if weight >= found[0][0] / 2]
 
 
 def likeliest(responsibilities: sparse.csr_matrix) -> tuple[int, float]:
