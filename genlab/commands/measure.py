@@ -283,6 +283,36 @@ def _numbers(said: str, example: str) -> tuple[int, ...]:
     return tuple(map(int, said.split(",")))
 
 
+@bench.command(epilog=example("genlab bench dashboard --patterns 20000,100000,500000"))
+@click.option(
+    "--patterns", default="20000,100000,500000", show_default=True, help="Sizes to measure at."
+)
+@_json_option
+@desk_options
+def dashboard(desk: Desk, patterns: str, as_json: bool) -> None:
+    """Waiting times at the desk in a real Chromium, traffic and memory, beside plain Plotly."""
+    from genlab.bench.dashboard import dashboard_bench
+
+    if not all(part.isdigit() and int(part) >= 100 for part in patterns.split(",")):
+        raise click.BadParameter(f"found {patterns!r}, expected numbers from 100 such as 20000")
+    found = dashboard_bench(desk.settings, [int(part) for part in patterns.split(",")], _say)
+
+    def readable() -> Iterator[str]:
+        yield "from the address to the coloured map, first after a start and with all loaded"
+        names = ["patterns", "with", "first_view_cold_s", "first_view_s", "draw_ms", "hover_ms"]
+        yield from table(found["rows"], [*names, "load"])
+        yield "lasso: press to selection; release, key, Enter to preview, stored and recoloured"
+        names = ["patterns", "with", "selected", "lasso_s", "preview_s", "lasso_to_recoloured_s"]
+        names += ["recolour_s", "recolour_kb", "traffic_kb", "gave_up_s"]
+        yield from table(found["rows"], names)
+        yield "other pages with all they load (median, slowest), back to the map; memory"
+        names = ["patterns", "with", "page_change_s", "slowest_page", "slowest_page_s"]
+        names += ["back_to_map_s", "browser_mb", "dashboard_mb", "owner_mb"]
+        yield from table(found["rows"], names)
+
+    show(found, as_json, readable)
+
+
 def _data_sets(only: tuple[str, ...], data: Path | None) -> Sequence[str]:
     """Those asked for, else all there are."""
     from genlab.bench.datasets import NAMES, OUTSIDE
