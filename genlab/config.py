@@ -128,7 +128,8 @@ class AlertSettings(_Section):
     every_minutes: float = Field(gt=0)
     cooldown_minutes: float = Field(ge=0)
     timeout_seconds: float = Field(gt=0)
-    attempts: int = Field(ge=1)
+    attempts: int = Field(ge=1, le=10)
+    retry_seconds: float = Field(ge=0)
     smtp_host: str
     smtp_port: int = Field(ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"]

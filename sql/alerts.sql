@@ -106,7 +106,7 @@ SELECT count(*) AS fired FROM fired;
 -- name: claim
 -- kind: write
 -- Take the alert that is due longest, for one attempt; whoever else asks gets it again only after
--- 1, 4, 16, ... minutes, unless told that it arrived.
+-- $patience seconds times 1, 4, 16, ..., unless told that it arrived.
 CREATE TEMP TABLE claimed AS
 SELECT a.alert_id, a.payload, a.attempts + 1 AS attempts, r.target
 FROM alert a LEFT JOIN alert_rule r ON r.name = a.rule
@@ -114,7 +114,7 @@ WHERE a.status = 'waiting' AND a.due_at <= $now::TIMESTAMP
 ORDER BY a.due_at, a.alert_id LIMIT 1;
 
 UPDATE alert SET attempts = c.attempts,
-                 due_at = $now::TIMESTAMP + to_seconds(60.0 * pow(4, c.attempts - 1))
+                 due_at = $now::TIMESTAMP + to_seconds($patience::DOUBLE * pow(4, c.attempts - 1))
 FROM claimed c WHERE alert.alert_id = c.alert_id;
 
 SELECT * FROM claimed;

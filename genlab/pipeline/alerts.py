@@ -139,7 +139,7 @@ def run_alerts(store: Store, settings: Settings) -> Told:
 def send_due(store: Store, settings: Settings) -> tuple[int, int]:
     """Send the alerts that wait; how many arrived and how many did not."""
     ends = {"delivered": 0, "waiting": 0, "failed": 0}
-    while claimed := store.write("alerts.claim"):
+    while claimed := store.write("alerts.claim", patience=settings.alerts.retry_seconds):
         status, error = "delivered", ""
         try:
             if claimed["target"] is None:
@@ -184,9 +184,9 @@ def _novel_group(store: Store, settings: Settings, rule: dict[str, Any]) -> Firi
             )
     if not details:
         return None
-    groups = "group" if len(details) == 1 else "groups"
     messages = sum(detail["messages"] for detail in details)
-    text = f"genlab: {len(details):,} new {groups} of novel messages, {messages:,} messages"
+    groups, count = _many(len(details), "new group"), _many(messages, "message")
+    text = f"genlab: {groups} of novel messages, {count}"
     return Firing(causes, text, details[:MAX_DETAILS])
 
 
@@ -207,8 +207,7 @@ def _back(store: Store, settings: Settings, rule: dict[str, Any]) -> Firing | No
          "patterns": [row["pattern_id"]], "back": row["back"]}
         for row in rows[:MAX_DETAILS]
     ]  # fmt: skip
-    patterns = "pattern is" if len(rows) == 1 else "patterns are"
-    text = f"genlab: {len(rows):,} muted or resolved {patterns} back"
+    text = f"genlab: {_many(len(rows), 'muted or resolved pattern')} came back"
     return Firing([row["cause"] for row in rows], text, details)
 
 
@@ -243,6 +242,10 @@ def _payload(store: Store, rule: dict[str, Any], firing: Firing) -> dict[str, An
         "workspace": store.workspace.folder.name,
         "details": firing.details,
     }
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _rule(store: Store, name: str) -> dict[str, Any]:
