@@ -45,8 +45,8 @@
     } else if (key === "Escape" && !window.genlabDesk?.pending() && window.genlabMap?.get()?.selection().length) {
       window.genlabMap.get().select([], "replace", "clear");
     } else if (/^[a-z0-9]$/i.test(key) || ["Escape", "Backspace"].includes(key) || (key === "Enter" && !pressable(target))) {
-      const command = event.shiftKey && SHIFTED.includes(key.toUpperCase());
-      const said = key.length > 1 ? key : command ? key.toUpperCase() : key.toLowerCase();
+      const command = SHIFTED.includes(key) && !event.getModifierState("CapsLock");
+      const said = key.length > 1 || command ? key : key.toLowerCase();
       window.genlabEvents.post(store(), { key: said });
       if (command) event.preventDefault(); // the field it goes to does not get the letter
     }

@@ -30,12 +30,15 @@ def layout(desk: Desk, search: str) -> Any:
     command = "genlab train" if patterns else "genlab ingest PATH…"
     toolbar = html.Div(
         [
-            html.Div(
-                dbc.Input(
-                    id=ids.MAP_SEARCH, type="search", placeholder="search text  ( / )",
-                    debounce=300, class_name="gl-field",
-                    **parts.attributes({"aria-label": "search text, Enter selects what it finds"}),
-                ),
+            html.Label(
+                [
+                    html.Span("search text; Enter selects what it finds",
+                              className="visually-hidden"),
+                    dbc.Input(
+                        id=ids.MAP_SEARCH, type="search", placeholder="search text  ( / )",
+                        debounce=300, class_name="gl-field",
+                    ),
+                ],
                 className="gl-search", **parts.attributes({"data-enter": "select-shown"}),
             ),
             _select(ids.MAP_COLOUR, "colour", COLOURINGS.items(), "predicted"),

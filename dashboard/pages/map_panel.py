@@ -69,11 +69,14 @@ def layout() -> Any:
 
 def _field(store: str, act: str, caption: str, key: str, most: int, name: str, **more: Any) -> Any:
     """A text field that posts on Enter, reached by shift and its key."""
-    return html.Div(
-        dbc.Input(
-            id=store, type="text", maxLength=most, autoComplete="off", class_name="gl-field",
-            placeholder=f"{caption}  ( {key} )", **parts.attributes({"aria-label": name}), **more,
-        ),
+    return html.Label(
+        [
+            html.Span(name, className="visually-hidden"),
+            dbc.Input(
+                id=store, type="text", maxLength=most, autoComplete="off", class_name="gl-field",
+                placeholder=f"{caption}  ( {key} )", **more,
+            ),
+        ],
         **parts.attributes({"data-enter": act}),
     )  # fmt: skip
 
