@@ -58,10 +58,11 @@ REVIEW_ACTIONS = "review-actions"
 REVIEW_ABOUT = "review-about"
 REVIEW_TRUST = "review-trust"
 
+UNKNOWNS_DESK = "unknowns-desk"  # listens; data-genlab-done says which event is drawn
 UNKNOWNS_EVENT = "unknowns-event"
 UNKNOWNS_LIST = "unknowns-list"
 UNKNOWNS_SHOWN = "unknowns-shown"  # dcc.Store: pattern ids of the panel
-UNKNOWNS_CHOSEN = "unknowns-chosen"
+UNKNOWNS_CHOSEN = "unknowns-chosen"  # dcc.Store: {key, at, n}: the line, and the event behind it
 UNKNOWNS_PANEL = "unknowns-panel"
 UNKNOWNS_VERDICT = "unknowns-verdict"
 UNKNOWNS_STATE = "unknowns-state"
@@ -114,6 +115,21 @@ LABELS_DOWNLOAD = "labels-download"
 JOBS_EVENT = "jobs-event"
 JOBS_TABLE = "jobs-table"
 JOBS_STATUS = "jobs-status"
+JOBS_CHOSEN = "jobs-chosen"  # dcc.Store: job_id
+JOBS_DETAIL = "jobs-detail"
+JOBS_SCHEDULES = "jobs-schedules"
+JOBS_FILE = "jobs-file"  # which service's log
+JOBS_LOG = "jobs-log"
+
+DEVICES_EVENT = "devices-event"
+DEVICES_CHOSEN = "devices-chosen"  # dcc.Store: name of a device
+DEVICES_SEARCH = "devices-search"
+DEVICES_ORDER = "devices-order"
+DEVICES_TABLE = "devices-table"
+DEVICES_PANEL = "devices-panel"
+
+LAB_SEARCH = "lab-search"
+LAB_COMPONENTS = "lab-components"
 
 OVERVIEW_BODY = "overview-body"
 OVERVIEW_DRIFT = "overview-drift"

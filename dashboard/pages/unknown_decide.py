@@ -87,25 +87,30 @@ def register(app: Dash, desk: Desk) -> None:
         label: str | None, mute: str | None, said: str | None, shown: list[str],
         chosen: dict[str, Any], decided: dict | None, who: str,
     ) -> tuple[Any, ...]:  # fmt: skip
-        gesture, value = gesture_of(ctx.triggered_id, event, label, mute)
-        stay = (no_update,) * 6
+        typed = ctx.triggered_id != ids.UNKNOWNS_EVENT
+        if not typed and not (event and decides(event)):
+            raise PreventUpdate
+        gesture, value = gesture_of(ctx.triggered_id, event or {}, label, mute)
+        here = {**chosen, "n": chosen["n"] if typed or event is None else event["n"]}
+        stay = (no_update,) * 3
         if gesture in ("undo", "redo"):
             if decided and decided["undone"] == (gesture == "redo"):
-                return _swap(desk, decided)
+                told, last = _swap(desk, decided)
+                return {**here, "key": None}, told, no_update, no_update, no_update, last
             taken = desk.take_back(who, gesture)
             if taken is None:
-                return (no_update, note(f"Nothing of yours to {gesture}, {who}."), *stay[2:])
+                return here, note(f"Nothing of yours to {gesture}, {who}."), no_update, *stay
             told = undone_note(gesture, taken[0], taken[2])
-            return (no_update, told, taken[1].key, no_update, no_update, no_update)
+            return here, told, taken[1].key, *stay
         if not shown or not value:
-            raise PreventUpdate
+            return here, note("Nothing chosen, or nothing said."), no_update, *stay
         view = desk.view()
         if (view.labels.given[known_rows(view, shown)] != NO_LABEL).any():
             told = note("Somebody labelled some of these since they were shown: look again.")
-            return (no_update, told, view.key, *stay[3:])
-        following = {"key": None, "at": chosen.get("at", 0)}
+            return here, told, view.key, *stay
+        following = {**here, "key": None}  # what stands in its place then
         if gesture == "label":
-            view, settled = desk.label(shown, value, "click", who)
+            view, settled = desk.label(shown, value, "click", who, view.labels.seq)
             told = settled_note(value, len(shown), settled)
             return following, told, view.key, "", no_update, None
         now = datetime.now(UTC).replace(tzinfo=None)
@@ -134,10 +139,15 @@ def register(app: Dash, desk: Desk) -> None:
     )
 
 
+def decides(event: dict[str, Any]) -> bool:
+    """Whether a key or click is a decision; the others look around."""
+    return event.get("act") == "state" or event.get("key") in (*_KEYS, "u", "U")
+
+
 def gesture_of(
-    triggered: str | None, event: dict | None, label: str | None, mute: str | None
+    triggered: str | None, event: dict[str, Any], label: str | None, mute: str | None
 ) -> tuple[str, str | None]:
-    """What a key, click or Enter in a field means: (label, mute, note, state, undo or redo) and
+    """What Enter in a field, a click or a key means: (label, mute, note, state, undo or redo) and
     its value."""
     if triggered == ids.UNKNOWNS_NEW_LABEL:
         return "label", (label or "").strip()
@@ -145,14 +155,10 @@ def gesture_of(
         return "mute", (mute or "").strip()
     if triggered == ids.UNKNOWNS_NOTE:
         return "note", "as it stands"
-    key, act = (event or {}).get("key"), (event or {}).get("act")
-    if key in ("u", "U"):
-        return ("undo" if key == "u" else "redo"), None
-    if key in _KEYS:
-        return "state", _KEYS[key]
-    if event and act in ("state", "mute"):
-        return act, event["value"]
-    raise PreventUpdate
+    if event.get("act") == "state":
+        return "state", event["value"]
+    key = event["key"]
+    return ("state", _KEYS[key]) if key in _KEYS else ("undo" if key == "u" else "redo", None)
 
 
 def as_it_stands(row: dict[str, Any] | None) -> Decision:
@@ -164,14 +170,13 @@ def as_it_stands(row: dict[str, Any] | None) -> Decision:
     return Decision(row["state"])
 
 
-def _swap(desk: Desk, decided: dict[str, Any]) -> tuple[Any, ...]:
+def _swap(desk: Desk, decided: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Undo a decision, or redo it: what stands now is kept for the way back."""
     there = desk.store.read("review.stored", pattern_ids=decided["ids"])
     take_back(desk.store, decided["ids"], stored_reviews(decided["rows"]))
     did = "Put back" if decided["undone"] else "Took back"
     told = note(f"{did} what was decided about {parts.plural(len(decided['ids']), 'pattern')}.")
-    last = {**decided, "rows": _jsonable(there), "undone": not decided["undone"]}
-    return {"key": None, "at": 0}, told, no_update, no_update, no_update, last
+    return told, {**decided, "rows": _jsonable(there), "undone": not decided["undone"]}
 
 
 def _told(said: str) -> Any:

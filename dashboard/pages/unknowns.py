@@ -43,7 +43,7 @@ def layout(desk: Desk, search: str) -> Any:
     return html.Div(
         [
             dcc.Store(id=ids.UNKNOWNS_EVENT),
-            dcc.Store(id=ids.UNKNOWNS_CHOSEN, data={"key": None, "at": 0}),
+            dcc.Store(id=ids.UNKNOWNS_CHOSEN, data={"key": None, "at": 0, "n": 0}),
             dcc.Store(id=ids.UNKNOWNS_SHOWN, data=[]),
             dcc.Store(id=ids.UNKNOWNS_LOOK, data=LOOK),
             dcc.Store(id=ids.UNKNOWNS_DECIDED),
@@ -74,8 +74,10 @@ def layout(desk: Desk, search: str) -> Any:
                 className="gl-panel gl-unknowns-panel",
             ),
         ],
+        id=ids.UNKNOWNS_DESK,
         style={"display": "contents"},
         **parts.listens(ids.UNKNOWNS_EVENT),
+        **parts.attributes({"data-genlab-done": "0"}),
     )  # fmt: skip
 
 
@@ -95,17 +97,19 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.UNKNOWNS_SHOWN, "data"),
         Output(ids.UNKNOWNS_BUDGET, "children"),
         Output(ids.UNKNOWNS_LABELS, "children"),
+        Output(ids.UNKNOWNS_DESK, "data-genlab-done"),
         *filters,
         Input(ids.DATA_KEY, "data"),
     )
     def show(
         verdict: str, state: str, look: dict[str, Any], chosen: dict[str, Any], _: dict
     ) -> tuple[Any, ...]:
+        done = str(chosen["n"])  # keys wait until what they did is drawn
         try:
             view = desk.view()
         except NotReady:
             said = parts.empty("No model in force yet, so nothing is flagged.", "genlab train")
-            return said, "", [], "", []
+            return said, "", [], "", [], done
         queue = held.queue(view, desk.settings.labelling)
         decided = read_decided(desk, view)
         found = sections(view, queue, decided, *wanted_of(verdict, state), look)
@@ -123,6 +127,7 @@ def register(app: Dash, desk: Desk) -> None:
                 [],
                 used,
                 labels,
+                done,
             )
         names = {
             row["component"]: row["name"]
@@ -131,7 +136,8 @@ def register(app: Dash, desk: Desk) -> None:
         item = items[at]
         shown = [str(view.assigned.pattern_ids[row]) for row in item.rows]
         lines = queue_list(view, found, decided, names, item.key, look)
-        return lines, panel(desk, view, item, decided, held, names), shown, used, labels
+        told = panel(desk, view, item, decided, held, names)
+        return lines, told, shown, used, labels, done
 
     @app.callback(
         Output(ids.UNKNOWNS_ALERTS, "children"),
@@ -144,6 +150,7 @@ def register(app: Dash, desk: Desk) -> None:
     @app.callback(
         Output(ids.UNKNOWNS_CHOSEN, "data"),
         Output(ids.UNKNOWNS_LOOK, "data"),
+        Output(ids.UNKNOWNS_DESK, "data-genlab-done", allow_duplicate=True),
         Input(ids.UNKNOWNS_EVENT, "data"),
         State(ids.UNKNOWNS_VERDICT, "value"),
         State(ids.UNKNOWNS_STATE, "value"),
@@ -153,31 +160,38 @@ def register(app: Dash, desk: Desk) -> None:
     )
     def look_around(
         event: dict | None, verdict: str, state: str, look: dict[str, Any], chosen: dict[str, Any]
-    ) -> tuple[Any, Any]:
-        key, act = (event or {}).get("key"), (event or {}).get("act")
-        if act in ("below", "more") or key == "s":
-            return no_update, unfolded(look, act or "below")
-        if act != "choose" and key not in ("j", "k", "x"):
+    ) -> tuple[Any, Any, Any]:
+        if not event or unknown_decide.decides(event):
             raise PreventUpdate
+        key, act, n = event.get("key"), event.get("act"), event["n"]
+        if act in ("below", "more") or key == "s":
+            return {**chosen, "n": n}, unfolded(look, act or "below"), no_update
+        nothing = no_update, no_update, str(n)
+        if act != "choose" and key not in ("j", "k", "x"):
+            return nothing
         try:
             view = desk.view()
         except NotReady:
-            raise PreventUpdate from None
+            return nothing
         queue = held.queue(view, desk.settings.labelling)
         found = sections(view, queue, read_decided(desk, view), *wanted_of(verdict, state), look)
         items = listed(found)
         at = current(items, chosen)
         if at is None:
-            raise PreventUpdate
+            return nothing
         if key == "x":
-            return folding(items, at, look)
-        if act == "choose":
-            assert event is not None
+            at = group_line(items, at)
+            look = unfolded(look, "open", items[at].key)
+        elif act == "choose":
             keys = [item.key for item in items]
             at = keys.index(event["value"]) if event["value"] in keys else at
         else:
             at = min(max(at + (1 if key == "j" else -1), 0), len(items) - 1)
-        return {"key": items[at].key, "at": at}, no_update
+        return (
+            {"key": items[at].key, "at": at, "n": n},
+            look if key == "x" else no_update,
+            no_update,
+        )
 
     app.clientside_callback(
         """() => requestAnimationFrame(() => document
@@ -195,11 +209,11 @@ def wanted_of(verdict: str, state: str) -> tuple[list[str], str | None]:
     return states, None if verdict == ALL else verdict
 
 
-def folding(items: Sequence[Item], at: int, look: dict[str, Any]) -> tuple[Any, Any]:
-    """Unfold or fold the group that the chosen line belongs to, and choose the group's line."""
+def group_line(items: Sequence[Item], at: int) -> int:
+    """Where the line of the group stands that a line belongs to."""
     while items[at].member:
         at -= 1
-    return {"key": items[at].key, "at": at}, unfolded(look, "open", items[at].key)
+    return at
 
 
 def _select(store: str, what: str, value: Any, choices: list[tuple[str, str]]) -> Any:
