@@ -8,7 +8,7 @@ from dashboard.figures.map_payload import (
     encode_colours,
     encode_points,
 )
-from dashboard.figures.overview import verdict_over_time, volume_over_time
+from dashboard.figures.overview import known_over_time, verdict_over_time, volume_over_time
 from dashboard.figures.training import loss_curves
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "confidence_histogram",
     "encode_colours",
     "encode_points",
+    "known_over_time",
     "loss_curves",
     "reliability",
     "verdict_over_time",

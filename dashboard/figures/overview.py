@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dashboard.figures.palette import ACCENT, UNKNOWN, UNSCORED, VERDICT_COLOURS, label_colours
 from dashboard.figures.style import column, empty, figure, has, rows
 
-_OTHERS = "others"
+OTHERS = "others"  # the name of the sources that have no colour of their own
 VERDICTS = {**VERDICT_COLOURS, "unscored": UNSCORED}
 
 
@@ -29,8 +29,8 @@ def volume_over_time(table: Any, most: int = 7) -> go.Figure:
     names, inverse = np.unique(source, return_inverse=True)
     totals = np.bincount(inverse, weights=messages.astype(float))
     largest = [str(names[k]) for k in np.argsort(-totals, kind="stable")[:most]]
-    kept = np.where(np.isin(source, largest), source, _OTHERS)
-    colours = dict(zip(largest, label_colours(len(largest)), strict=True)) | {_OTHERS: UNKNOWN}
+    kept = np.where(np.isin(source, largest), source, OTHERS)
+    colours = dict(zip(largest, label_colours(len(largest)), strict=True)) | {OTHERS: UNKNOWN}
     return _stack(at, messages, kept, colours, "volume")
 
 
@@ -40,6 +40,36 @@ def verdict_over_time(table: Any) -> go.Figure:
         return empty("nothing is scored yet", "verdict")
     at, messages = column(table, "bucket"), column(table, "messages")
     return _stack(at, messages, column(table, "verdict").astype(str), VERDICTS, "verdict")
+
+
+def known_over_time(table: Any) -> go.Figure:
+    """Share of the judged messages per interval that are known: the input of verdict_over_time."""
+    if rows(table, "bucket") == 0:
+        return empty("nothing is scored yet", "known")
+    verdict = column(table, "verdict").astype(str)
+    judged = verdict != "unscored"
+    times, slot = np.unique(column(table, "bucket")[judged], return_inverse=True)
+    if not len(times):
+        return empty("nothing is scored yet", "known")
+    messages = column(table, "messages")[judged].astype(float)
+    total = np.bincount(slot, weights=messages, minlength=len(times))
+    known = np.bincount(slot, messages * (verdict[judged] == "known"), minlength=len(times))
+    fig = figure("known")
+    fig.add_trace(
+        go.Scatter(
+            x=times,
+            y=known / total,
+            mode="lines+markers",
+            line={"color": ACCENT, "width": 1.8},
+            marker={"size": 5},
+            customdata=total,
+            hovertemplate="%{y:.1%} of %{customdata:,.0f} messages<extra></extra>",
+        )
+    )
+    fig.update_layout(showlegend=False)
+    fig.update_xaxes(title_text="time (UTC)", type="date")
+    fig.update_yaxes(title_text="known", tickformat=".0%", range=[-0.02, 1.02], nticks=6)
+    return fig
 
 
 def _stack(
@@ -60,6 +90,7 @@ def _stack(
                 x=times,
                 y=counts.astype(np.int64),
                 name=name,
+                customdata=np.full(len(times), name),  # told when a bar is clicked
                 marker={"color": colour, "line": {"width": 0}},
                 hovertemplate="%{y:,}<extra>%{fullData.name}</extra>",
             )

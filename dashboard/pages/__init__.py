@@ -6,6 +6,26 @@ Each module holds PATH, NAME, ``layout(desk, search)`` (what the frame shows for
 
 from types import ModuleType
 
-from dashboard.pages import jobs, labels, map, overview, review, train, unknowns
+from dashboard.pages import (
+    devices,
+    jobs,
+    lab,
+    labels,
+    map,
+    overview,
+    review,
+    train,
+    unknowns,
+)
 
-PAGES: list[ModuleType] = [overview, map, review, unknowns, train, labels, jobs]
+PAGES: list[ModuleType] = [
+    overview,
+    map,
+    review,
+    unknowns,
+    train,
+    labels,
+    devices,
+    lab,
+    jobs,
+]

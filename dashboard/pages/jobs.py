@@ -1,100 +1,134 @@
-"""Jobs: what runs, what ran, how it ended."""
+"""Jobs: what runs, what ran, how it ended, what comes next."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import ids, parts
+from dashboard import ids, parts, trigger
 from dashboard.foot import cancel_job
+from dashboard.notes import note
+from dashboard.pages.jobs_detail import detail, schedules_table, service_log, service_names
+from dashboard.pages.jobs_table import jobs_table, latest
 from dashboard.state import Desk
+from genlab.errors import GenlabError
 
 PATH, NAME = "/jobs", "Jobs"
-_LATEST = 50
-
-_STATUS = {
-    "running": "known",
-    "cancelling": "between",
-    "done": "unnamed",
-    "failed": "novel",
-    "cancelled": "between",
-}
 
 
 def layout(desk: Desk, search: str) -> Any:
-    """The latest jobs."""
-    return html.Main(
+    """The latest jobs, the schedules, the services' logs; one job on the right."""
+    names = service_names(desk)
+    return html.Div(
         [
             dcc.Store(id=ids.JOBS_EVENT),
-            html.Div([html.H1("Jobs")], className="gl-head"),
-            html.Div(id=ids.JOBS_STATUS),
-            html.Section(jobs_table(latest(desk)), id=ids.JOBS_TABLE, className="gl-card"),
+            dcc.Store(id=ids.JOBS_CHOSEN),
+            html.Main(
+                [
+                    html.Div([html.H1("Jobs")], className="gl-head"),
+                    html.Div(id=ids.JOBS_STATUS),
+                    html.Section(jobs_table(latest(desk)), id=ids.JOBS_TABLE, className="gl-card"),
+                    parts.card(
+                        "Schedules",
+                        html.Div(schedules_table(desk, None, ""), id=ids.JOBS_SCHEDULES),
+                    ),
+                    html.Section(
+                        [
+                            html.Div(
+                                [
+                                    html.H2("Logs of the services"),
+                                    dcc.RadioItems(names, names[0] if names else None, inline=True,
+                                                   id=ids.JOBS_FILE, className="gl-radios"),
+                                ],
+                                className="gl-between",
+                            ),
+                            html.Div(service_log(desk, names[0] if names else None),
+                                     id=ids.JOBS_LOG),
+                        ],
+                        className="gl-card",
+                    ),
+                ],
+                className="gl-main gl-stack",
+            ),
+            html.Aside(html.Section(id=ids.JOBS_DETAIL), className="gl-panel"),
         ],
-        className="gl-main gl-stack",
-        **parts.attributes({"data-genlab-events": ids.JOBS_EVENT}),
-    )
+        style={"display": "contents"},
+        **parts.listens(ids.JOBS_EVENT),
+    )  # fmt: skip
 
 
 def register(app: Dash, desk: Desk) -> None:
-    """Keep the table fresh; cancel."""
+    """Keep the table fresh; choose, cancel, start; logs."""
 
     @app.callback(
         Output(ids.JOBS_TABLE, "children"),
         Input(ids.TICK, "n_intervals"),
+        Input(ids.JOBS_CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    def refresh(_: int) -> Any:
-        return jobs_table(latest(desk))
+    def refresh(_: int, chosen: str | None) -> Any:
+        return jobs_table(latest(desk), chosen=chosen)
 
     @app.callback(
         Output(ids.JOBS_STATUS, "children"),
-        Output(ids.JOBS_TABLE, "children", allow_duplicate=True),
+        Output(ids.JOBS_CHOSEN, "data"),
         Input(ids.JOBS_EVENT, "data"),
+        State(ids.JOBS_CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    def event(event: dict | None) -> tuple[Any, Any]:
-        if not event or event.get("act") != "cancel":
+    def event(event: dict | None, chosen: str | None) -> tuple[Any, Any]:
+        if not event:
             raise PreventUpdate
-        cancel_job(desk, event["value"])
-        told = html.Div("Asked it to stop; it ends at its next batch.", className="gl-note")
-        return told, jobs_table(latest(desk))
+        if event.get("act") == "choose":
+            return no_update, event["value"]
+        if event.get("act") == "cancel":
+            cancel_job(desk, event["value"])
+            return note("Asked it to stop; it ends at its next batch."), event["value"]
+        if event.get("act") == "start":
+            trigger.start(event["value"])
+            return note(f"Asked for a run of {event['value']}."), no_update
+        if event.get("key") in ("j", "k"):
+            return no_update, neighbour(desk, chosen, 1 if event["key"] == "j" else -1)
+        raise PreventUpdate
 
-
-def latest(desk: Desk, limit: int = _LATEST) -> list[dict[str, Any]]:
-    """The latest jobs, newest first."""
-    return desk.store.rows("jobs.list", limit=limit)
-
-
-def jobs_table(jobs: Sequence[dict[str, Any]], now: datetime | None = None) -> Any:
-    """A row per job: kind, status, progress, duration, what it says."""
-    if not jobs:
-        return parts.empty("No job has run yet.", "genlab ingest PATH…")
-    now = now or datetime.now(UTC).replace(tzinfo=None)
-    return parts.table(
-        ["job", "status", "progress", "", "started", "took", "what it says", ""],
-        [
-            [
-                html.B(job["kind"]),
-                html.Span(job["status"], className=f"gl-pill gl-pill-{_STATUS[job['status']]}"),
-                html.Div(parts.progress(job["done"], job["total"]), className="gl-bar"),
-                amount(job),
-                parts.ago(job["started_at"], now),
-                parts.elapsed(((job["finished_at"] or now) - job["started_at"]).total_seconds()),
-                html.Div(job["detail"], className="gl-reason", title=job["detail"]),
-                parts.button("cancel", "cancel", job["job_id"], "gl-button-danger")
-                if job["status"] == "running"
-                else "",
-            ]
-            for job in jobs
-        ],
-        numeric=(3, 5),
+    @app.callback(
+        Output(ids.JOBS_DETAIL, "children"),
+        Input(ids.JOBS_CHOSEN, "data"),
+        Input(ids.TICK, "n_intervals"),
     )
+    def show(chosen: str | None, _: int) -> Any:
+        found = desk.store.rows("jobs.get", job_id=chosen) if chosen else []
+        if not found:
+            return html.P("Choose a job to see what it said.", className="gl-hint")
+        if ctx.triggered_id == ids.TICK and found[0]["finished_at"]:
+            return no_update  # it says nothing new
+        return detail(found[0])
+
+    @app.callback(
+        Output(ids.JOBS_SCHEDULES, "children"),
+        Input(ids.JOBS_SCHEDULES, "id"),
+        Input(ids.JOBS_STATUS, "children"),
+    )
+    def planned(_: str, __: Any) -> Any:
+        try:
+            return schedules_table(desk, trigger.schedules(), "")
+        except GenlabError as error:
+            return schedules_table(desk, None, str(error))
+
+    @app.callback(
+        Output(ids.JOBS_LOG, "children"),
+        Input(ids.JOBS_FILE, "value"),
+        Input(ids.TICK, "n_intervals"),
+        prevent_initial_call=True,
+    )
+    def tail(name: str | None, _: int) -> Any:
+        return service_log(desk, name)
 
 
-def amount(job: dict[str, Any]) -> str:
-    """Progress in figures: "3 / 5", "412" without a known total."""
-    if job["total"]:
-        return f"{job['done']:,.0f} / {job['total']:,.0f}"
-    return f"{job['done']:,.0f}" if job["done"] else ""
+def neighbour(desk: Desk, chosen: str | None, step: int) -> str:
+    """The job under or over the chosen one."""
+    known = [job["job_id"] for job in latest(desk)]
+    if not known:
+        raise PreventUpdate
+    at = known.index(chosen) + step if chosen in known else 0
+    return known[min(max(at, 0), len(known) - 1)]

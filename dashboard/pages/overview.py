@@ -1,85 +1,144 @@
-"""Overview: what came in, what is known, what is not."""
+"""Overview: what came in, what is known, what is not, what changed and what waits."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from dash import Dash, Input, Output, dcc, html
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
-from dashboard.figures import verdict_over_time, volume_over_time
-from dashboard.pages.jobs import jobs_table, latest
+from dashboard.figures import known_over_time, verdict_over_time, volume_over_time
+from dashboard.figures.overview import OTHERS
+from dashboard.pages import overview_drift, overview_work
+from dashboard.pages.fields import named
+from dashboard.pages.overview_span import span_card
 from dashboard.state import Desk
 from genlab.errors import NotReady
+from genlab.pipeline.drift import WINDOWS, drift
 
 PATH, NAME = "/", "Overview"
 
 _BUCKETS = (60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800)  # seconds
 _BARS = 60  # at most about as many per figure
-_REFUSED, _JOBS = 20, 6
 _GRAPH: Any = {"displayModeBar": False, "responsive": True}
 
 
 def layout(desk: Desk, search: str) -> Any:
     """Everything at once; redrawn when data change and every ten seconds."""
+    first = body(desk)
+    windows = parts.options((name, f"last {name} against the {name} before") for name in WINDOWS)
     return html.Main(
         [
             dcc.Interval(id=ids.OVERVIEW_TICK, interval=10_000),
             html.Div([html.H1("Overview")], className="gl-head"),
-            html.Div(body(desk), id=ids.OVERVIEW_BODY, className="gl-stack"),
+            html.Div(first, id=ids.OVERVIEW_BODY, className="gl-stack"),
+            html.Div(
+                [
+                    html.Div(id=ids.OVERVIEW_SPAN),
+                    html.Section(
+                        [
+                            html.Div(
+                                [
+                                    html.H2("What changed"),
+                                    named("windows compared", dbc.Select(
+                                        id=ids.OVERVIEW_WINDOW, options=windows, value="day",
+                                        size="sm", class_name="w-auto")),
+                                ],
+                                className="gl-between",
+                            ),
+                            html.Div(id=ids.OVERVIEW_DRIFT, className="gl-stack-small"),
+                        ],
+                        className="gl-card",
+                    ),
+                    html.Div(rest(desk), id=ids.OVERVIEW_REST, className="gl-stack"),
+                ],
+                id=ids.OVERVIEW_MORE, className="gl-stack gl-overview-more", hidden=empty(desk),
+            ),
         ],
         className="gl-main",
-    )
+    )  # fmt: skip
 
 
 def register(app: Dash, desk: Desk) -> None:
-    """Redraw when there is something new."""
+    """Redraw when there is something new; drift; what a bar holds."""
 
     @app.callback(
         Output(ids.OVERVIEW_BODY, "children"),
+        Output(ids.OVERVIEW_REST, "children"),
+        Output(ids.OVERVIEW_MORE, "hidden"),
         Input(ids.OVERVIEW_TICK, "n_intervals"),
         Input(ids.DATA_KEY, "data"),
         prevent_initial_call=True,
     )
     def refresh(_: int, __: dict) -> Any:
-        return body(desk)
+        return body(desk), rest(desk), empty(desk)
+
+    @app.callback(
+        Output(ids.OVERVIEW_DRIFT, "children"),
+        Input(ids.OVERVIEW_WINDOW, "value"),
+        Input(ids.DATA_KEY, "data"),
+    )
+    def changes(window: str, _: dict) -> Any:
+        if window not in WINDOWS:
+            raise PreventUpdate
+        return overview_drift.told(drift(desk.store, window), window)
+
+    @app.callback(
+        Output(ids.OVERVIEW_SPAN, "children"),
+        Input(ids.OVERVIEW_KNOWN, "clickData"),
+        Input(ids.OVERVIEW_VERDICTS, "clickData"),
+        Input(ids.OVERVIEW_SOURCES, "clickData"),
+        prevent_initial_call=True,
+    )
+    def look(known: dict | None, verdicts: dict | None, sources: dict | None) -> Any:
+        clicked = {ids.OVERVIEW_KNOWN: known, ids.OVERVIEW_VERDICTS: verdicts,
+                   ids.OVERVIEW_SOURCES: sources}.get(ctx.triggered_id)  # fmt: skip
+        if not clicked:
+            return no_update
+        point = clicked["points"][0]
+        seconds, _ = buckets(*desk.store.rows("messages.span")[0].values())
+        since = datetime.fromisoformat(str(point["x"]).replace("Z", ""))
+        chosen = {"verdict": "", "source": ""}
+        if ctx.triggered_id == ids.OVERVIEW_VERDICTS:
+            chosen["verdict"] = str(point["customdata"])
+        if ctx.triggered_id == ids.OVERVIEW_SOURCES and point["customdata"] != OTHERS:
+            chosen["source"] = str(point["customdata"])
+        return span_card(desk, since, since + timedelta(seconds=seconds), **chosen)
+
+
+def empty(desk: Desk) -> bool:
+    """Whether nothing came in yet."""
+    totals = desk.store.rows("messages.totals")[0]
+    return not totals["messages"] and not totals["quarantined"]
 
 
 def body(desk: Desk) -> list[Any]:
-    """The cards of the page."""
+    """The figures of the page, and the large numbers over them."""
     totals = desk.store.rows("messages.totals")[0]
     if not totals["messages"] and not totals["quarantined"]:
         return [parts.empty("No messages yet.", "genlab ingest PATH…   or   genlab demo")]
     bucket, hours = buckets(*desk.store.rows("messages.span")[0].values())
     by_time = {"bucket_seconds": bucket, "hours": hours}
+    verdicts = desk.store.read("messages.verdicts_over_time", **by_time)
+    volume = desk.store.read("messages.volume", **by_time)
     return [
         html.Div(_stats(desk, totals), className="gl-grid"),
         html.Div(
             [
-                parts.card(
-                    "Messages by verdict",
-                    dcc.Graph(
-                        figure=verdict_over_time(
-                            desk.store.read("messages.verdicts_over_time", **by_time)
-                        ),
-                        className="gl-figure",
-                        config=_GRAPH,
-                    ),
-                ),
-                parts.card(
-                    "Messages by source",
-                    dcc.Graph(
-                        figure=volume_over_time(desk.store.read("messages.volume", **by_time)),
-                        className="gl-figure",
-                        config=_GRAPH,
-                    ),
-                ),
+                _figure("Known share", ids.OVERVIEW_KNOWN, known_over_time(verdicts),
+                        "as judged now"),
+                _figure("Messages by verdict", ids.OVERVIEW_VERDICTS, verdict_over_time(verdicts)),
+                _figure("Messages by source", ids.OVERVIEW_SOURCES, volume_over_time(volume)),
             ],
-            className="gl-columns",
+            className="gl-columns gl-overview-figures",
         ),
-        html.Div([_labels(desk), _sources(desk)], className="gl-columns"),
-        parts.card("Latest jobs", jobs_table(latest(desk, _JOBS))),
-        _quarantine(desk, totals["quarantined"]),
-    ]
+    ]  # fmt: skip
+
+
+def rest(desk: Desk) -> list[Any]:
+    """What waits, what is new, where it comes from, what ran."""
+    return overview_work.cards(desk)
 
 
 def buckets(earliest: datetime | None, latest: datetime | None) -> tuple[int, float]:
@@ -91,6 +150,12 @@ def buckets(earliest: datetime | None, latest: datetime | None) -> tuple[int, fl
     return bucket, span / 3_600 + bucket / 3_600
 
 
+def _figure(title: str, component: str, figure: Any, hint: str = "click one to look inside") -> Any:
+    head = html.Div([html.H2(title), html.Span(hint, className="gl-hint")], className="gl-between")
+    graph = dcc.Graph(id=component, figure=figure, className="gl-figure", config=_GRAPH)
+    return html.Section([head, graph], className="gl-card")
+
+
 def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
     received = totals["last_received"]
     stats = [
@@ -98,6 +163,7 @@ def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
             "messages",
             parts.number(totals["messages"]),
             ["from ", parts.plural(totals["devices"], "device"), ", last ", parts.ago(received)],
+            "/devices",
         ),
         parts.stat(
             "patterns",
@@ -126,93 +192,5 @@ def _stats(desk: Desk, totals: dict[str, Any]) -> list[Any]:
         parts.stat("messages known", parts.percent(share), note, "/review"),
         parts.stat("unknown patterns", parts.number(int((~known).sum())), by_kind, "/unknowns"),
         parts.stat("labelled patterns", parts.number(labelled),
-                   f"by people, under {parts.plural(len(view.labels.names), 'label')}", "/map"),
+                   f"by people, under {parts.plural(len(view.labels.names), 'label')}", "/labels"),
     ]  # fmt: skip
-
-
-def _labels(desk: Desk) -> Any:
-    rows = [row for row in desk.store.rows("labels.list") if row["patterns"]]
-    if not rows:
-        hint = dcc.Link("Open the map, lasso some patterns and press a key.", href="/map")
-        return parts.card("Labels", html.Div(hint, className="gl-empty"))
-    reached: dict[str, int] = {}
-    try:
-        view = desk.view()
-        known = view.spread.verdict == "known"
-        for y, name in enumerate(view.labels.names):
-            reached[name] = int(
-                view.assigned.message_counts[known & (view.spread.label == y)].sum()
-            )
-    except NotReady:
-        pass
-    rows.sort(key=lambda row: -reached.get(row["name"], 0))
-    return parts.card(
-        "Labels",
-        html.Div(
-            parts.table(
-                ["label", "given to", "messages of those", "messages known by it"],
-                [
-                    [
-                        parts.label(row["name"], row["colour"]),
-                        parts.plural(row["patterns"], "pattern"),
-                        parts.number(row["messages"]),
-                        parts.number(reached.get(row["name"])),
-                    ]
-                    for row in rows
-                ],
-                numeric=(1, 2, 3),
-            ),
-            className="gl-scroll",
-        ),
-    )
-
-
-def _sources(desk: Desk) -> Any:
-    return parts.card(
-        "Sources",
-        html.Div(
-            parts.table(
-                ["source", "messages", "patterns", "refused", "last received"],
-                [
-                    [
-                        row["source"],
-                        parts.number(row["messages"]),
-                        parts.number(row["patterns"]),
-                        parts.number(row["quarantined"]),
-                        parts.ago(row["last_received"]),
-                    ]
-                    for row in desk.store.rows("messages.by_source")
-                ],
-                numeric=(1, 2, 3),
-            ),
-            className="gl-scroll",
-        ),
-    )
-
-
-def _quarantine(desk: Desk, count: int) -> Any:
-    title = f"Quarantine: {parts.plural(count, 'line')} refused"
-    if not count:
-        return parts.card(
-            title, html.P("Everything that came in became a message.", className="gl-hint")
-        )
-    rows = desk.store.rows("messages.quarantine_list", limit=_REFUSED)
-    return parts.card(
-        title,
-        html.Div(
-            parts.table(
-                ["reason", "where", "why", "input", "when"],
-                [
-                    [
-                        row["reason"],
-                        f"{row['path']}:{row['position']}",
-                        row["detail"],
-                        parts.text(row["raw"], 120),
-                        parts.ago(row["received_at"]),
-                    ]
-                    for row in rows
-                ],
-            ),
-            className="gl-scroll",
-        ),
-    )

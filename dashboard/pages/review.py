@@ -11,7 +11,8 @@ from dash.exceptions import PreventUpdate
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
 from dashboard.pages import review_list, review_trust
-from dashboard.pages.map import ALL, chosen_of
+from dashboard.pages.fields import named
+from dashboard.pages.map_acts import ALL, chosen_of
 from dashboard.pages.review_keys import changed_since, place, read_event, shown_of
 from dashboard.state import Desk, View
 from dashboard.trust import LISTS, ORDERS, Listed, check, listed, offer
@@ -34,11 +35,17 @@ def layout(desk: Desk, search: str) -> Any:
         [
             html.H1("Review"),
             html.Div(id=ids.REVIEW_TABS, className="gl-tabs"),
-            dbc.Select(id=ids.REVIEW_LABEL, value=label or ALL, size="sm",
-                       class_name="gl-push w-auto",
-                       options=parts.options((each, each) for each in known)),
-            dbc.Select(id=ids.REVIEW_ORDER, value=order if order in ORDERS else "doubt", size="sm",
-                       class_name="w-auto", options=parts.options(ORDERS.items())),
+            html.Div(
+                [
+                    named("label", dbc.Select(
+                        id=ids.REVIEW_LABEL, value=label or ALL, size="sm",
+                        options=parts.options((each, each) for each in known))),
+                    named("order", dbc.Select(
+                        id=ids.REVIEW_ORDER, value=order if order in ORDERS else "doubt",
+                        size="sm", options=parts.options(ORDERS.items()))),
+                ],
+                className="gl-push gl-review-filters",
+            ),
         ],
         className="gl-head gl-review-head",
     )  # fmt: skip
@@ -50,8 +57,8 @@ def layout(desk: Desk, search: str) -> Any:
             html.Main(
                 [
                     head,
+                    html.Div(id=ids.REVIEW_ABOUT, className="gl-review-about"),
                     html.Section(id=ids.REVIEW_TABLE, className="gl-card"),
-                    html.Div(id=ids.REVIEW_BELOW),
                     html.Div(review_trust.layout(), id=ids.REVIEW_TRUST),
                 ],
                 className="gl-main gl-stack",
@@ -88,7 +95,7 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.REVIEW_TABS, "children"),
         Output(ids.REVIEW_PANEL, "children"),
         Output(ids.REVIEW_ACTIONS, "children"),
-        Output(ids.REVIEW_BELOW, "children"),
+        Output(ids.REVIEW_ABOUT, "children"),
         Output(ids.REVIEW_TRUST, "hidden"),
         Output(ids.REVIEW_LABEL, "options"),
         Output(ids.REVIEW_SHOWN, "data"),
@@ -115,19 +122,19 @@ def register(app: Dash, desk: Desk) -> None:
         lists = {key: listed(view, key, None, audited, order, chosen_of(label)) for key in LISTS}
         tabs = review_list.tabs(name, {key: len(each.rows) for key, each in lists.items()})
         found = found_in(desk, view, name, order, chosen_of(label))
-        below = beneath(desk, view, name, found)
+        about = about_list(desk, view, name, found)
         hidden = name != "predictions"
         if not len(found.rows):
             none = review_list.nothing(view, name, chosen_of(label))
             shown: dict[str, Any] = {"list": name}
-            return none, tabs, [], acts, below, hidden, options, shown
+            return none, tabs, [], acts, about, hidden, options, shown
         at = place(view, found.rows, state, before, name)
         return (
             review_list.table(view, found, at, name),
             tabs,
             review_list.panel(desk, view, found, at, name),
             acts,
-            below,
+            about,
             hidden,
             options,
             shown_of(view, found.rows[at], at, int(found.said[at]), name),
@@ -224,8 +231,8 @@ def audited_in(desk: Desk) -> set[str]:
     return {row["pattern_id"] for row in desk.store.rows("label_names.audited")}
 
 
-def beneath(desk: Desk, view: View, name: str, found: Listed) -> Any:
-    """What stands under a list that is not the predictions."""
+def about_list(desk: Desk, view: View, name: str, found: Listed) -> Any:
+    """What stands over a list that is not the predictions."""
     if name == "accepted":
         return review_trust.gestures(desk)
     if name == "doubted":

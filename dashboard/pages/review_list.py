@@ -127,7 +127,7 @@ def _given(desk: Desk, view: View, found: Listed, at: int, pattern: str) -> list
         return []
     said: list[Any] = [
         _label(view, found.said[at]),
-        f" by {rows[0]['annotator']}, {rows[0]['how']}, ", parts.ago(rows[0]["labelled_at"]),
+        f" by {rows[0]['annotator']} ({rows[0]['how']}) ", parts.ago(rows[0]["labelled_at"]),
         f". Without it the model gives it {found.sure[at]:.2f}",
     ]  # fmt: skip
     if found.rival[at] != NO_LABEL:

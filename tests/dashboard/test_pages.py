@@ -12,7 +12,7 @@ from synthetic_desk import fill
 from dashboard import parts
 from dashboard.app import create_app
 from dashboard.pages import PAGES
-from dashboard.pages.jobs import amount, jobs_table
+from dashboard.pages.jobs_table import amount, jobs_table
 from dashboard.pages.map import points_url
 from dashboard.pages.train import WEIGHTS, request
 from dashboard.pages.versions import versions_table
