@@ -6,6 +6,8 @@
   const parts = (window.genlabMapParts ??= {});
   const SUB = 4;
   const HALO = 0.8;
+  const CELL = 2; // CSS pixels; the smallest disc is 5 wide
+  const [PLAIN, FADED, CHOSEN] = [0, 1, 2];
 
   const cover = (distance, radius) => Math.max(0, Math.min(1, radius - distance + 0.5));
 
@@ -91,34 +93,60 @@
       }
     }
 
+    /** Of the points in `order` those of one layer that are in sight and not buried, in the same
+     *  order.  Buried is what shares a cell of CELL pixels with a later point as large as itself:
+     *  where hundreds of thousands lie on each other, only the uppermost are drawn. */
+    #visible(scene, layers, layer) {
+      const { x, y, radius, order, view } = scene;
+      const q = this.ratio, sx = view.scale * q, ox = view.x0 * q, oy = view.y0 * q;
+      const margin = 16 * q, side = CELL * q;
+      const columns = Math.ceil((this.width + 2 * margin) / side);
+      const rows = Math.ceil((this.height + 2 * margin) / side);
+      if (this.covered?.length !== columns * rows) this.covered = new Float32Array(columns * rows);
+      const covered = this.covered.fill(0);
+      if (!(this.list?.length >= order.length)) this.list = new Uint32Array(order.length);
+      let from = order.length;
+      for (let k = order.length - 1; k >= 0; k--) {
+        const i = order[k];
+        if (layers[i] !== layer) continue;
+        const u = ox + x[i] * sx + margin, v = oy - y[i] * sx + margin;
+        if (!(u >= 0 && v >= 0 && u < this.width + 2 * margin && v < this.height + 2 * margin)) continue;
+        const cell = Math.floor(v / side) * columns + Math.floor(u / side);
+        if (covered[cell] >= radius[i]) continue;
+        covered[cell] = radius[i];
+        this.list[--from] = i;
+      }
+      return this.list.subarray(from, order.length);
+    }
+
     /** Draw all points in `order` (large first, so that small ones stay on top): filtered-out
      *  ones faintest, then the others (dimmed while something is selected), then the selected.
-     *  view: screen = (x0 + scale x, y0 - scale y) in CSS pixels. */
+     *  view: screen = (x0 + scale x, y0 - scale y) in CSS pixels; answers how many were drawn. */
     draw(scene) {
-      const { x, y, radius, order, colour, selected, anySelected, shown, view, theme } = scene;
+      const { x, y, radius, colour, selected, anySelected, shown, view, theme } = scene;
       const q = this.ratio, sx = view.scale * q, ox = view.x0 * q, oy = view.y0 * q;
       this.clear(theme.surface);
-      const margin = 16 * q;
-      const put = (i, grow, packed, opacity, halo) => {
-        const cx = ox + x[i] * sx, cy = oy - y[i] * sx;
-        if (cx < -margin || cy < -margin || cx > this.width + margin || cy > this.height + margin) return;
-        this.disc(cx, cy, (radius[i] + grow) * q, packed, opacity, halo * q);
+      const put = (i, grow, packed, opacity, halo) =>
+        this.disc(ox + x[i] * sx, oy - y[i] * sx, (radius[i] + grow) * q, packed, opacity, halo * q);
+      const layers = new Uint8Array(selected.length);
+      for (let i = 0; i < layers.length; i++) layers[i] = selected[i] ? CHOSEN : shown && !shown[i] ? FADED : PLAIN;
+      let drawn = 0;
+      const each = (layer, draw) => {
+        const points = this.#visible(scene, layers, layer);
+        for (const i of points) draw(i);
+        drawn += points.length;
       };
-      if (shown) {
-        for (const i of order) if (!shown[i]) put(i, -0.5, theme.unknown, 36, 0);
-      }
+      if (shown) each(FADED, (i) => put(i, -0.5, theme.unknown, 36, 0));
       const opacity = anySelected ? 92 : 236;
       const halo = anySelected ? 0 : HALO;
-      for (const i of order) {
-        if (selected[i] || (shown && !shown[i])) continue;
-        put(i, 0, colour[i], opacity, halo);
-      }
+      each(PLAIN, (i) => put(i, 0, colour[i], opacity, halo));
       if (anySelected) {
         // all rings first, then all discs: a dense selection gets one outline, not a blot
-        for (const i of order) if (selected[i]) put(i, 2, theme.ring, 256, 0);
-        for (const i of order) if (selected[i]) put(i, 0, colour[i], 256, HALO);
+        each(CHOSEN, (i) => put(i, 2, theme.ring, 256, 0));
+        each(CHOSEN, (i) => put(i, 0, colour[i], 256, HALO));
       }
       this.context.putImageData(this.image, 0, 0);
+      return drawn;
     }
   }
 
