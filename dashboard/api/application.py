@@ -74,6 +74,7 @@ def application(desk: Desk) -> Application:
     )
     app.config["MAX_CONTENT_LENGTH"] = desk.settings.api.max_body_bytes
     app.config["OPENAPI_HTML_STRING"] = _INDEX
+    app.config["SWAGGER_CONFIG"] = {"layout": "BaseLayout"}  # without a field for other addresses
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
     access.register(app, desk)

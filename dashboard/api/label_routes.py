@@ -35,7 +35,7 @@ def register(app: Application, desk: Desk) -> None:
         more = len(rows) > query.limit
         return models.PatternLabels(items=items, next=cursor(items[-1].seq) if more else None)
 
-    @operation(app, "POST", "/labels", "annotator", models.Labelled, (409,))
+    @operation(app, "POST", "/labels", "annotator", models.Labelled, (404, 409))
     @once(desk)
     def label(header: Repeatable, body: models.GivenLabels) -> models.Labelled:
         """Label patterns as one gesture, and spread what that says.
@@ -92,7 +92,7 @@ def register(app: Application, desk: Desk) -> None:
         named = {"Content-Disposition": 'attachment; filename="labels.csv"'}
         return flask.Response(content, 200, named, mimetype="text/csv")
 
-    @operation(app, "GET", "/patterns/<pattern_id>/labels", "viewer", models.LabelHistory)
+    @operation(app, "GET", "/patterns/<pattern_id>/labels", "viewer", models.LabelHistory, (404,))
     def label_history(path: models.PatternPath, query: models.Count) -> models.LabelHistory:
         """What happened to one pattern's label, newest first."""
         rows = desk.store.rows("labels.history", pattern_id=path.pattern_id, limit=query.limit)

@@ -238,6 +238,11 @@ class ExportedLabel(BaseModel):
 
 
 class ExportedLabels(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra=None,
+        openapi_extra={"content": {"text/csv": {"schema": {"type": "string"}}}},  # type: ignore
+    )
+
     items: list[ExportedLabel]
 
 

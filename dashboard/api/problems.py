@@ -66,7 +66,7 @@ def invalid(error: ValidationError) -> flask.Response:
     faults = [
         Fault(
             where="/".join(str(part) for part in each["loc"]) or "body",
-            detail=str(each["msg"]),
+            detail=str(each["msg"]).removeprefix("Value error, "),
         )
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]

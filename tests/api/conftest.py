@@ -15,7 +15,7 @@ from genlab.store import Store
 PATTERNS, KINDS, COMPONENTS = 240, 4, 12
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def roomy() -> Settings:
     """Settings that no test runs into by asking often."""
     return with_overrides(load_settings(), {"api.requests_per_minute": 1_000_000})
