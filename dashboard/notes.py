@@ -51,7 +51,8 @@ def preview_text(label: str | None, told: Preview) -> list[Any]:
         parted.append(f"; {told.same:,} have it already")
     others = told.settled_others
     does = "settle" if others >= 0 else "unsettle"
-    return [*parted, f"; would {does} {parts.plural(abs(others), 'other message')}."]
+    count = parts.plural(abs(others), "other message") if others else "no other message"
+    return [*parted, f"; would {does} {count}."]
 
 
 def confirm_note(label: str | None, told: Preview) -> Any:

@@ -64,7 +64,7 @@ window.genlabEvents = (() => {
     const act = event.key === "Enter" && event.target.closest?.("[data-enter]")?.dataset.enter;
     const store = act && event.target.closest("[data-genlab-events]")?.dataset.genlabEvents;
     if (!store || event.isComposing || event.repeat) return;
-    post(store, { act, value: event.target.value });
+    post(store, { act, value: event.target.value, by: "key" });
     event.target.blur(); // keys are commands again
   });
 

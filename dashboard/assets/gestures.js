@@ -49,7 +49,7 @@ window.genlabDesk = (() => {
 
   /** What is sent of an event, null for nothing. */
   function prepare(event) {
-    const by = event.key === undefined ? "click" : "key";
+    const by = event.by ?? (event.key === undefined ? "click" : "key");
     if (FIELDS[event.key]) {
       document.getElementById(FIELDS[event.key])?.focus();
       return null;
@@ -79,6 +79,7 @@ window.genlabDesk = (() => {
   function selected(now) {
     selection = now ?? { ids: [], kind: "clear" };
     if (selection.ids.length === 1 && asked.includes(selection.ids[0])) at = asked.indexOf(selection.ids[0]);
+    if (selection.ids.length !== 1) map()?.hover(-1); // no mark of a question left behind
     if (pending && !same(pending.of)) window.genlabEvents.post("map-event", { act: "leave", value: null });
   }
 
@@ -111,5 +112,5 @@ window.genlabDesk = (() => {
   document.addEventListener("focusin", aim);
 
   (window.genlabPrepare ??= {})["map-event"] = prepare;
-  return { know, pending: () => pending !== null };
+  return { know, pending: () => pending !== null, ready: () => shown.selection === selection.n };
 })();

@@ -176,7 +176,8 @@ def register(app: Dash, desk: Desk) -> None:
         if len(selection["ids"]) < 2 or not (label or clears):
             return []
         view = desk.view()
-        return preview_text(label, desk.preview(view, selection["ids"], label))
+        told = desk.preview(view, selection["ids"], label)
+        return preview_text(label, told) if told.same < told.patterns else []
 
     @app.callback(
         Output(ids.MAP_DETAIL, "children"),

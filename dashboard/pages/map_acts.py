@@ -206,8 +206,8 @@ def _remark(desk: Desk, event: Event) -> Answer:
         return Answer(note("Select something first."))
     text = (event.value or "") if event.act == "note" else ""
     view = desk.remark(event.ids, event.act, text, event.how, event.who)
-    count = f"{len(event.ids):,} patterns" if len(event.ids) > 1 else "it"
-    said = f"Noted on {count}." if text else f"Unsure about {count}: asked again last."
+    count = f" {len(event.ids):,} patterns" if len(event.ids) > 1 else ""
+    said = f"Noted{' on' if count else ''}{count}." if text else f"Unsure{count}: asked again last."
     key = {**view.key, "said": event.serial}  # labels and colours are the same, the panel is not
     fields = (no_update, "") if text else no_update
     return Answer(note(said), key, queue=_queue(view, event), fields=fields)
