@@ -59,6 +59,8 @@ def budget_note(queue: Queue, flags_per_day: float) -> Any:
     said = f"{day}: {queue.used:,} of {flags_per_day:g} flags"
     if over:
         said += f", {over:,} below the line"
+    if queue.left_out:
+        said += f" ({parts.plural(queue.left_out, 'pattern')} too many to group)"
     return html.Div(
         [html.Span(said), parts.progress(queue.used, flags_per_day)],
         className="gl-budget",

@@ -9,7 +9,7 @@ from dashboard.selection import known_rows
 from dashboard.state import Desk, View
 from genlab.config import LabellingSettings
 from genlab.pipeline.explain import Vocabulary, vocabulary
-from genlab.pipeline.review import VERDICTS, Group, Queue, flag_queue
+from genlab.pipeline.review import VERDICTS, Group, Queue, Strangers, flag_queue, strangers
 
 MEANING = {
     "novel": "unlike anything the model was trained on",
@@ -43,11 +43,12 @@ class Section(NamedTuple):
 
 
 class Held:
-    """The queue and the vocabulary of the last view, for the next callback."""
+    """What the last view's patterns and labels were found to mean, for the next callback."""
 
     def __init__(self) -> None:
         self._queue: tuple[View, Queue] | None = None
-        self._words: tuple[View, Vocabulary] | None = None
+        self._strangers: tuple[np.ndarray, Strangers] | None = None
+        self._words: tuple[np.ndarray, Vocabulary] | None = None
 
     def queue(self, view: View, settings: LabellingSettings) -> Queue:
         """The view's queue."""
@@ -55,20 +56,26 @@ class Held:
         if held is None or held[0] is not view:
             queue = flag_queue(
                 view.assigned,
+                self._strange(view, settings.novel_p),
                 view.labels.given,
                 view.spread.verdict,
                 view.spread.confidence,
-                settings,
+                settings.flags_per_day,
             )
             held = self._queue = view, queue
         return held[1]
 
     def vocabulary(self, view: View) -> Vocabulary:
         """The words of what the version was trained with."""
-        held = self._words
-        if held is None or held[0].assigned is not view.assigned:
-            trained = view.assigned.messages > 0
-            held = self._words = view, vocabulary(view.assigned.canonical_texts[trained])
+        held, texts = self._words, view.assigned.canonical_texts
+        if held is None or held[0] is not texts:
+            held = self._words = texts, vocabulary(texts[view.assigned.messages > 0])
+        return held[1]
+
+    def _strange(self, view: View, novel_p: float) -> Strangers:
+        held, scores = self._strangers, view.assigned.novelty_p
+        if held is None or held[0] is not scores:
+            held = self._strangers = scores, strangers(view.assigned, novel_p)
         return held[1]
 
 

@@ -14,18 +14,19 @@ def gather(unit: np.ndarray, least: float = ALIKE) -> np.ndarray:
 
     No two leaders are as near as ``least``, everyone is that near to the own one, so that groups
     cannot grow along chains: the first that is free leads, then each goes to its nearest leader.
+    Holds N x N cosines.
     """
+    alike = unit @ unit.T
     free = np.ones(len(unit), bool)
     leaders: list[int] = []
     for i in range(len(unit)):
         if free[i]:
             leaders.append(i)
-            left = np.flatnonzero(free)
-            free[left[unit[left] @ unit[i] >= least]] = False
+            free &= alike[i] < least
             free[i] = False
     if not leaders:
         return np.zeros(0, np.int64)
     own = np.array(leaders)
-    found: np.ndarray = own[(unit @ unit[own].T).argmax(axis=1)]
+    found: np.ndarray = own[alike[:, own].argmax(axis=1)]
     found[own] = own  # equal directions, or none at all
     return found

@@ -12,7 +12,7 @@ from genlab.config import Settings
 from genlab.errors import InputError, NotReady
 from genlab.pipeline.assigned import active_version, load_assigned, load_labels
 from genlab.pipeline.channels import DeliveryFailed, deliver, masked, parse_target
-from genlab.pipeline.review import flag_queue
+from genlab.pipeline.review import flag_queue, strangers
 from genlab.pipeline.tables import strings
 from genlab.store import Store
 
@@ -164,10 +164,11 @@ def _novel_group(store: Store, settings: Settings, rule: dict[str, Any]) -> Firi
     assigned = load_assigned(store, active["version"], active["components"])
     queue = flag_queue(
         assigned,
+        strangers(assigned, settings.labelling.novel_p),
         load_labels(store, assigned).given,
         strings(assigned.table["verdict"]),
         assigned.table["confidence"].to_numpy(),
-        settings.labelling,
+        settings.labelling.flags_per_day,
     )
     details: list[dict[str, Any]] = []
     causes: list[str] = []

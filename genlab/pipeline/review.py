@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genlab.config import LabellingSettings
 from genlab.errors import InputError
 from genlab.labelling import NO_LABEL
 from genlab.labelling.likeness import gather
@@ -54,12 +53,32 @@ class Queue(NamedTuple):
     left_out: int  # novel patterns beyond the first that are grouped
 
 
+class Strangers(NamedTuple):
+    """Patterns that look novel, labelled or not, strangest first."""
+
+    rows: np.ndarray  # (S,) of the Assigned
+    groups: list[np.ndarray]  # of the first of them, those that are alike
+
+
+def strangers(assigned: Assigned, novel_p: float) -> Strangers:
+    """The same until patterns are scored: labels play no part."""
+    rows = np.flatnonzero(assigned.novelty_p < novel_p)
+    rows = rows[np.lexsort([assigned.log_px[rows], assigned.novelty_p[rows]])]
+    place = {int(row): i for i, row in enumerate(rows)}
+    loudest = rows[:_GATHERED]
+    loudest = loudest[np.argsort(-assigned.message_counts[loudest], kind="stable")]
+    groups = _split(loudest, gather(assigned.ground.unit[loudest]))
+    groups.sort(key=lambda group: min(place[int(row)] for row in group))
+    return Strangers(rows, groups)
+
+
 def flag_queue(
     assigned: Assigned,
+    strange: Strangers,
     given: np.ndarray,
     verdict: np.ndarray,
     confidence: np.ndarray,
-    settings: LabellingSettings,
+    flags_per_day: float,
 ) -> Queue:
     """Novel ones by nearness, strangest first; the others by component, those with most messages
     first.  ``given`` (N,) label indices, -1 for none; ``verdict`` and ``confidence`` (N,).
@@ -69,15 +88,8 @@ def flag_queue(
     counts = assigned.message_counts
     days = _days(assigned)
     flagged = (verdict != "known") & (given == NO_LABEL)
-    strange = np.flatnonzero(assigned.novelty_p < settings.novel_p)
-    strange = strange[np.lexsort([assigned.log_px[strange], assigned.novelty_p[strange]])]
-    considered = strange[:_GATHERED]
-    found = []
-    for rows in _gathered(assigned, considered):
-        found.append(Group("novel", rows, days[rows].min(), True))
-    place = {int(row): i for i, row in enumerate(considered)}
-    found.sort(key=lambda group: min(place[int(row)] for row in group.rows))
-    above = within_budget(np.array([group.day for group in found]), settings.flags_per_day)
+    found = [Group("novel", rows, days[rows].min(), True) for rows in strange.groups]
+    above = within_budget(np.array([group.day for group in found]), flags_per_day)
     newest = days.max() if len(days) else None
     today = np.array([group.day == newest for group in found], bool)
     groups = [
@@ -97,7 +109,7 @@ def flag_queue(
         newest,
         int((today & above).sum()),
         int(today.sum()),
-        int(flagged[strange[_GATHERED:]].sum()),
+        int(flagged[strange.rows[_GATHERED:]].sum()),
     )
 
 
@@ -183,12 +195,6 @@ def _days(assigned: Assigned) -> np.ndarray:
     """(N,) UTC day each pattern was first seen."""
     first = assigned.table["first_seen"].to_numpy()
     return np.asarray(first, dtype="datetime64[us]").astype("datetime64[D]")
-
-
-def _gathered(assigned: Assigned, rows: np.ndarray) -> list[np.ndarray]:
-    """Rows alike, the one with most messages first."""
-    loudest = rows[np.argsort(-assigned.message_counts[rows], kind="stable")]
-    return _split(loudest, gather(assigned.ground.unit[loudest]))
 
 
 def _by_component(assigned: Assigned, rows: np.ndarray, worth: np.ndarray) -> list[np.ndarray]:

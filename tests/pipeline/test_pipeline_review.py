@@ -9,16 +9,14 @@ import pytest
 from helpers import MESSAGE, PATTERN, POSITION, REJECTED
 from synthetic_desk import fill
 
-from genlab.config import load_settings
 from genlab.errors import InputError
 from genlab.pipeline.assigned import load_assigned
 from genlab.pipeline.budget import within_budget
-from genlab.pipeline.review import Decision, decide, flag_queue, parse_mute, take_back
+from genlab.pipeline.review import Decision, decide, flag_queue, parse_mute, strangers, take_back
 from genlab.pipeline.tables import strings
 from genlab.store import Store
 
 NOW = datetime(2026, 5, 1, 12)
-SETTINGS = load_settings().labelling
 
 
 @pytest.mark.parametrize(
@@ -149,8 +147,8 @@ def test_strangers_stand_by_likeness_and_named_ones_keep_their_share_of_the_budg
     given = np.full(120, -1)
     given[kind == 1] = 0  # a person has named kind 1
     verdict[kind == 1] = "known"
-    settings = SETTINGS.model_copy(update={"flags_per_day": 2.0})
-    queue = flag_queue(assigned, given, verdict, np.full(120, 0.5), settings)
+    found = strangers(assigned, 0.05)
+    queue = flag_queue(assigned, found, given, verdict, np.full(120, 0.5), 2.0)
     novel = [group for group in queue.groups if group.verdict == "novel"]
     assert [set(kind[group.rows]) for group in novel] == [{0}, {2}]
     assert [len(group.rows) for group in novel] == [20, 20]
