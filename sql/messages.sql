@@ -180,7 +180,7 @@ GROUP BY m.pattern_id ORDER BY messages DESC, m.pattern_id LIMIT $limit;
 SELECT m.device, count(*) AS messages, count(DISTINCT m.pattern_id) AS patterns,
        count(*) FILTER (a.verdict = 'known') AS known,
        count(*) FILTER (a.verdict <> 'known') AS flagged,
-       string_agg(DISTINCT m.source, ', ') AS sources,
+       string_agg(DISTINCT m.source, ', ' ORDER BY m.source) AS sources,
        max(coalesce(m.occurred_at, m.received_at)) AS last_seen
 FROM message m
 LEFT JOIN (SELECT pattern_id, verdict FROM assignment

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import ids, parts
 from dashboard.pages.fields import named
 from dashboard.pages.fields import search as search_field
-from dashboard.pages.overview_span import pattern_table
+from dashboard.pages.overview_span import pattern_link
 from dashboard.state import Desk
 
 PATH, NAME = "/devices", "Devices"
@@ -43,10 +43,10 @@ def layout(desk: Desk, search: str) -> Any:
                     ),
                     html.Section(devices_table(desk, "", "flagged", None), id=ids.DEVICES_TABLE,
                                  className="gl-card"),
-                    html.Div(id=ids.DEVICES_PANEL),
                 ],
                 className="gl-main gl-stack",
             ),
+            html.Aside(html.Section(id=ids.DEVICES_PANEL), className="gl-panel"),
         ],
         style={"display": "contents"},
         **parts.listens(ids.DEVICES_EVENT),
@@ -93,10 +93,15 @@ def register(app: Dash, desk: Desk) -> None:
     )
     def panel(chosen: str | None, _: dict) -> Any:
         if chosen is None:
-            return []
-        rows = desk.store.rows("messages.of_device", device=chosen, limit=_PATTERNS)
+            return html.P("Choose a device to see what it sends.", className="gl-hint")
+        rows = desk.store.rows("messages.of_device", device=chosen, limit=_PATTERNS + 1)
         colours = {row["name"]: row["colour"] for row in desk.store.rows("labels.names")}
-        return parts.card(f"What {chosen} sends", pattern_table(rows, colours))
+        more = [html.P("and more patterns, with fewer messages", className="gl-hint")]
+        return [
+            html.H2(chosen),
+            *(_sent(row, colours) for row in rows[:_PATTERNS]),
+            *(more if len(rows) > _PATTERNS else []),
+        ]
 
 
 def devices_table(desk: Desk, query: str, order: str, chosen: str | None) -> Any:
@@ -143,3 +148,22 @@ def _row(row: dict[str, Any], chosen: bool) -> Any:
         **choose,
         **parts.attributes({"aria-selected": "true" if chosen else "false"}),
     )
+
+
+def _sent(row: dict[str, Any], colours: dict[str, int]) -> Any:
+    """A pattern that the device sends."""
+    return html.Div(
+        [
+            pattern_link(row["pattern_id"], row["canonical_text"], 200),
+            html.Div(
+                [
+                    html.Span([parts.pill(row["verdict"]), " ",
+                               parts.label(row["label"], colours.get(row["label"]))]),
+                    html.Span([html.B(parts.number(row["messages"])), " · ",
+                               parts.ago(row["last_seen"])], className="gl-hint"),
+                ],
+                className="gl-between",
+            ),
+        ],
+        className="gl-line",
+    )  # fmt: skip
