@@ -9,7 +9,8 @@
   function mount(host, options = {}) {
     unmount(host);
     const map = new parts.MapView(host, options);
-    mounted.set(host, { map, loading: {}, urls: {} });
+    const address = host.dataset.address ? new parts.Address(map) : null;
+    mounted.set(host, { map, address, loading: {}, urls: {} });
     return map;
   }
 
@@ -17,6 +18,7 @@
     const entry = mounted.get(host);
     if (!entry) return;
     for (const load of Object.values(entry.loading)) load.abort();
+    entry.address?.destroy();
     entry.map.destroy();
     mounted.delete(host);
   }

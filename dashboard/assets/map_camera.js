@@ -45,9 +45,9 @@
       this.ty = Math.max(-limitY, Math.min(limitY, this.ty + dy));
     }
 
-    /** Put a point of the data in the middle, at least three times enlarged. */
-    centre(x, y, extent, width, height) {
-      this.zoom = Math.max(this.zoom, 3);
+    /** Put a point of the data in the middle, enlarged by a factor. */
+    centre(x, y, zoom, extent, width, height) {
+      this.zoom = Math.max(ZOOM_MIN, Math.min(ZOOM_MAX, zoom));
       this.tx = this.ty = 0;
       const { scale, x0, y0 } = this.view(extent, width, height);
       this.tx = width / 2 - (x0 + scale * x);

@@ -81,5 +81,12 @@
     return out;
   }
 
-  Object.assign(parts, { decode, fetchBody, rgb, pack, pointColours });
+  /** 1 for each point that the filter and the chosen names of the legend leave; null for all. */
+  function shownOf(colours, only) {
+    if (!only || colours.kind !== "category") return colours.shown ?? null;
+    const kept = Uint8Array.from([...colours.names, ""], (name) => (only.has(name) ? 1 : 0));
+    return Uint8Array.from(colours.index, (k, i) => kept[Math.min(k, colours.names.length)] & (colours.shown?.[i] ?? 1));
+  }
+
+  Object.assign(parts, { shownOf, decode, fetchBody, rgb, pack, pointColours });
 })();

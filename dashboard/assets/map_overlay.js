@@ -79,8 +79,8 @@
 
   function drawNames(map) {
     if (map.shape || map.moving || map.host.dataset.names === "off") return;
-    if (map.anchorsOf !== map.colours || map.anchorsAt !== map.grid) {
-      Object.assign(map, { anchorsOf: map.colours, anchorsAt: map.grid, anchors: anchors(map) });
+    if (map.anchorsOf !== map.colours || map.anchorsAt !== map.grid || map.anchorsIn !== map.shown) {
+      Object.assign(map, { anchorsOf: map.colours, anchorsAt: map.grid, anchorsIn: map.shown, anchors: anchors(map) });
     }
     const { pen, theme } = map;
     const { scale, x0, y0 } = map.view();
@@ -133,7 +133,8 @@
     tip.style.transform = `translate(${Math.max(4, Math.round(left))}px, ${Math.max(4, Math.round(top))}px)`;
   }
 
-  /** Bottom left: names with their colours and counts (a click selects), or a scale. */
+  /** Bottom left: names with their colours and counts, or a scale.  A click shows one name alone,
+   *  with Ctrl or Cmd it adds or takes one, with Shift it selects what has the name. */
   class Legend {
     constructor(map) {
       this.map = map;
@@ -156,8 +157,9 @@
       this.node.hidden = !colours || this.map.host.dataset.legend === "off";
       if (this.node.hidden) return;
       this.title.textContent = colours.name || "colours";
+      const focused = this.body.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
       this.body.replaceChildren();
-      if (colours.kind === "category") this.#categories(colours);
+      if (colours.kind === "category") this.#categories(colours, focused);
       else this.#scale(colours);
     }
 
@@ -170,27 +172,47 @@
       parts.element("span", "", ends, number(max));
     }
 
-    #categories({ index, palette, names }) {
+    #categories({ index, palette, names }, focused) {
       const counts = new Uint32Array(names.length + 1);
       for (const k of index) counts[Math.min(k, names.length)]++;
-      const row = (k, name, colour) => {
+      const row = (k, name, colour, key = name) => {
         const button = parts.element("button", "gl-map-legend-row", this.body);
         button.type = "button";
-        button.title = `select all ${name}`;
+        const on = !this.map.only || this.map.only.has(key);
+        button.dataset.name = key;
+        button.title = `show only ${name}; ctrl-click adds, shift-click selects`;
+        button.setAttribute("aria-pressed", String(on));
         const swatch = parts.element("i", "", button);
         if (colour) swatch.style.background = colour;
         parts.element("span", "gl-map-legend-name", button, name);
         parts.element("span", "gl-num", button, counts[k].toLocaleString("en"));
         button.addEventListener("click", (event) => {
-          const inside = [];
-          index.forEach((v, i) => Math.min(v, names.length) === k && (!this.map.shown || this.map.shown[i]) && inside.push(i));
-          this.map.select(inside, event.ctrlKey || event.metaKey ? "add" : "replace", "legend");
+          if (event.shiftKey) this.#select(index, k, names.length, event.ctrlKey || event.metaKey);
+          else this.map.showOnly(this.#chosen(key, event.ctrlKey || event.metaKey));
         });
+        if (key === focused) button.focus();
       };
       const order = names.map((_, k) => k).filter((k) => counts[k]).sort((a, b) => counts[b] - counts[a]);
       for (const k of order.slice(0, 12)) row(k, names[k], palette[k]);
       if (order.length > 12) parts.element("div", "gl-map-legend-more", this.body, `and ${order.length - 12} more`);
-      if (counts[names.length]) row(names.length, "unlabelled", null);
+      if (counts[names.length]) row(names.length, "unlabelled", null, "");
+      if (!this.map.only) return;
+      const all = parts.element("button", "gl-map-legend-all", this.body, "show all");
+      all.type = "button";
+      all.addEventListener("click", () => this.map.showOnly(null));
+    }
+
+    /** The names shown after a click on one. */
+    #chosen(name, together) {
+      const only = this.map.only ?? new Set();
+      if (!together) return only.size === 1 && only.has(name) ? null : [name];
+      return only.has(name) ? [...only].filter((other) => other !== name) : [...only, name];
+    }
+
+    #select(index, k, unknown, together) {
+      const { shown } = this.map, inside = [];
+      index.forEach((v, i) => Math.min(v, unknown) === k && (!shown || shown[i]) && inside.push(i));
+      this.map.select(inside, together ? "add" : "replace", "legend");
     }
   }
 

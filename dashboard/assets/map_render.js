@@ -7,6 +7,7 @@
   const SUB = 4;
   const HALO = 0.8;
   const CELL = 2; // CSS pixels; the smallest disc is 5 wide
+  const NEARLY = 0.5;
   const [PLAIN, FADED, CHOSEN] = [0, 1, 2];
 
   const cover = (distance, radius) => Math.max(0, Math.min(1, radius - distance + 0.5));
@@ -94,7 +95,7 @@
     }
 
     /** Of the points in `order` those of one layer that are in sight and not buried, in the same
-     *  order.  Buried is what shares a cell of CELL pixels with a later point as large as itself:
+     *  order.  Buried is what shares a cell of CELL pixels with a later point (nearly) as large:
      *  where hundreds of thousands lie on each other, only the uppermost are drawn. */
     #visible(scene, layers, layer) {
       const { x, y, radius, order, view } = scene;
@@ -112,7 +113,7 @@
         const u = ox + x[i] * sx + margin, v = oy - y[i] * sx + margin;
         if (!(u >= 0 && v >= 0 && u < this.width + 2 * margin && v < this.height + 2 * margin)) continue;
         const cell = Math.floor(v / side) * columns + Math.floor(u / side);
-        if (covered[cell] >= radius[i]) continue;
+        if (covered[cell] >= radius[i] - NEARLY) continue;
         covered[cell] = radius[i];
         this.list[--from] = i;
       }

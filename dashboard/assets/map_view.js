@@ -3,6 +3,7 @@
   "use strict";
   const parts = (window.genlabMapParts ??= {});
   const [R_MIN, R_MAX] = [2.5, 9];
+  const FOCUS_ZOOM = 3;
 
   /** Radii in CSS pixels from message counts: square-root scale from R_MIN to R_MAX, which the
    *  largest 0.2 % reach (counts have long tails; one giant must not flatten all others). */
@@ -51,6 +52,7 @@
       this.hovered = -1;
       this.shape = null; // the lasso or box being drawn, screen coordinates
       this.colours = null;
+      this.only = null; // names of the legend that are shown
       this.#readTheme();
       this.setPoints(EMPTY);
       this.resizer = new ResizeObserver(() => this.resize());
@@ -113,6 +115,7 @@
       if (colours && count !== this.x.length) {
         throw new Error(`expected colours for ${this.x.length} patterns, found ${count}`);
       }
+      if (colours?.name !== this.colours?.name) this.only = null;
       this.colours = colours;
       this.#paint();
       this.legend.update();
@@ -122,7 +125,17 @@
     #paint() {
       const fits = this.colours && (this.colours.value ?? this.colours.index).length === this.x.length;
       this.colour = parts.pointColours(fits ? this.colours : null, this.x.length, this.theme.unknown);
-      this.shown = (fits && this.colours.shown) || null;
+      this.shown = fits ? parts.shownOf(this.colours, this.only) : null;
+    }
+
+    /** Show only these names of the legend ("" for what has none), null for all. */
+    showOnly(names) {
+      this.only = names?.length ? new Set(names) : null;
+      this.hover(-1);
+      this.#paint();
+      this.legend.update();
+      this.schedule();
+      this.host.dispatchEvent(new CustomEvent("genlab:legend", { bubbles: true }));
     }
 
     #index() {
@@ -188,10 +201,23 @@
       this.schedule();
     }
 
+    /** What is in the middle, and how enlarged: {x, y, zoom}. */
+    centre() {
+      const { scale, x0, y0 } = this.view();
+      return { x: (this.width / 2 - x0) / scale, y: (y0 - this.height / 2) / scale, zoom: this.camera.zoom };
+    }
+
+    /** The reverse of `centre`. */
+    lookAt({ x, y, zoom }) {
+      this.camera.centre(x, y, zoom, this.extent, this.width, this.height);
+      this.schedule();
+    }
+
     /** Bring one point to the middle and mark it. */
     focus(index) {
       if (!(index >= 0 && index < this.x.length)) return;
-      this.camera.centre(this.x[index], this.y[index], this.extent, this.width, this.height);
+      const zoom = Math.max(this.camera.zoom, FOCUS_ZOOM);
+      this.camera.centre(this.x[index], this.y[index], zoom, this.extent, this.width, this.height);
       this.hovered = index;
       this.schedule();
     }
@@ -311,6 +337,9 @@
       this.counts.drawMs = performance.now() - started;
       this.counts.frames++;
       this.drawTop();
+      const { zoom, tx, ty } = this.camera, at = `${zoom} ${tx} ${ty}`;
+      if (at !== this.seenAt) this.host.dispatchEvent(new CustomEvent("genlab:view", { bubbles: true }));
+      this.seenAt = at;
     }
 
     drawTop() {

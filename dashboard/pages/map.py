@@ -19,6 +19,13 @@ from genlab.records import VERDICTS
 
 PATH, NAME = "/map", "Map"
 
+_ADDRESS = {
+    "by": (ids.MAP_COLOUR, "predicted"),
+    "verdict": (ids.MAP_VERDICT, ALL),
+    "source": (ids.MAP_SOURCE, ALL),
+    "q": (ids.MAP_SEARCH, ""),
+}  # what the page's address keeps: parameter, control, the value that means none
+
 
 def layout(desk: Desk, search: str) -> Any:
     """The toolbar, the canvas, the panel of what is selected."""
@@ -58,6 +65,7 @@ def layout(desk: Desk, search: str) -> Any:
                 "data-colours-url": colours_url(key, "predicted", "", "", ""),
                 "data-selection-store": ids.MAP_SELECTION,
                 "data-select": select,
+                "data-address": json.dumps(_ADDRESS),
                 "data-empty": f"Nothing to draw yet: run  {command}",
             }
         ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-PATIENCE = 40_000.0  # ms an action may take
+PATIENCE = 300_000.0  # ms an action may take
 CORNERS = 24  # mouse moves of a lasso
 _VISITS = 3
 _FRAMES = 9

@@ -293,8 +293,8 @@ def dashboard(desk: Desk, patterns: str, as_json: bool) -> None:
     """Waiting times at the desk in a real Chromium, traffic and memory, beside plain Plotly."""
     from genlab.bench.dashboard import dashboard_bench
 
-    if not all(part.isdigit() and int(part) >= 100 for part in patterns.split(",")):
-        raise click.BadParameter(f"found {patterns!r}, expected numbers from 100 such as 20000")
+    if not all(part.isdigit() and int(part) >= 1000 for part in patterns.split(",")):
+        raise click.BadParameter(f"found {patterns!r}, expected numbers from 1000, such as 20000")
     found = dashboard_bench(desk.settings, [int(part) for part in patterns.split(",")], _say)
 
     def readable() -> Iterator[str]:

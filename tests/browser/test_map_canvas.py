@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script> & <b>bold</b>'
 NAMES = ["pump", "power", "network", "sensor", "door", "<b>valve</b>", "clock", "storage"]
-SCRIPTS = ("keys", "map", "map_camera", "map_data", "map_geometry", "map_input", "map_overlay",
+SCRIPTS = ("events", "keys", "map", "map_address", "map_camera", "map_data", "map_geometry", "map_input", "map_overlay",
            "map_render", "map_view")  # fmt: skip
 PAGE = """<!doctype html><html><head>
 <link rel="stylesheet" href="/assets/bootstrap.min.css">
@@ -353,3 +353,53 @@ def test_draw_time(page, static_site, count, limit_ms, record_property):
     assert stats["selected"] == int(inside(polygon, screen).sum())
     assert np.median(times) < limit_ms
     assert stats["selectMs"] < 250
+
+
+def test_what_is_buried_is_not_drawn_and_nothing_vanishes(page, static_site):
+    scene = Scene(20_000)
+    open_map(page, static_site, scene)
+    drawn = page.evaluate("genlabMap.get().stats().drawn")
+    assert 2_000 < drawn < 18_000
+    box, image = page.locator(".gl-map-top").bounding_box(), pixels(page)
+    place = np.floor(on_screen(page, scene) - [box["x"], box["y"]]).astype(int)
+    u, v = place.clip(1, np.array(image.shape[1::-1]) - 2).T
+    inked = np.zeros(len(u), bool)
+    for du in (-1, 0, 1):
+        for dv in (-1, 0, 1):
+            inked |= (image[v + dv, u + du, :3] != 255).any(axis=1)
+    assert inked.all()
+    page.evaluate("genlabMap.get().zoomBy(60)")
+    settle(page)
+    view = on_screen(page, scene)
+    inside_view = (view > [box["x"], box["y"]]) & (
+        view < [box["x"] + box["width"], box["y"] + box["height"]]
+    )
+    assert page.evaluate("genlabMap.get().stats().drawn") >= 0.9 * inside_view.all(axis=1).sum()
+
+
+def test_the_legend_filters_by_mouse_and_by_key(page, static_site):
+    scene = Scene(5_000)
+    open_map(page, static_site, scene)
+    rows = page.locator(".gl-map-legend-row")
+    shown = "genlabMap.get().shown && [...genlabMap.get().shown]"
+    assert page.evaluate(shown) is None
+    before = (pixels(page)[..., :3] != 255).any(axis=2)
+    rows.filter(has_text="pump").click()
+    assert page.evaluate(shown) == (scene.category == 0).astype(int).tolist()
+    settle(page)
+    after = (pixels(page)[..., :3] != 255).any(axis=2)
+    assert after.sum() > 0.5 * before.sum()  # the others are faint, not gone
+    rows.filter(has_text="power").click(modifiers=["Control"])
+    assert page.evaluate(shown) == np.isin(scene.category, [0, 1]).astype(int).tolist()
+    assert rows.filter(has_text="door").get_attribute("aria-pressed") == "false"
+    rows.filter(has_text="unlabelled").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(shown) == (scene.category == NO_CATEGORY).astype(int).tolist()
+    assert page.evaluate("document.activeElement.dataset.name") == ""  # focus stays where it was
+    page.keyboard.press("Enter")
+    assert page.evaluate(shown) is None
+    rows.filter(has_text="network").click(modifiers=["Shift"])
+    assert page.evaluate("[...genlabMap.get().selection()]") == np.flatnonzero(
+        scene.category == 2
+    ).tolist()
+    assert page.evaluate("stores['map-selection'].kind") == "legend"
