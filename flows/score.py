@@ -38,7 +38,7 @@ def embed_missing(store: Store, settings: Settings, job: Job) -> dict[str, int]:
     return {"embedded": done}
 
 
-def score_missing(store: Store, settings: Settings, job: Job) -> dict[str, int]:
+def score_missing(store: Store, settings: Settings, job: Job) -> dict[str, Any]:
     """The work of ``score``: NotReady before the first version."""
     from genlab.encoders import load_encoder
     from genlab.pipeline.score import score_new
@@ -46,11 +46,13 @@ def score_missing(store: Store, settings: Settings, job: Job) -> dict[str, int]:
     job.progress(0, "loading encoder and model", force=True)
     done = score_new(store, load_encoder(settings.encoder), settings, _teller(job, "score"))
     job.version = done.version
-    job.progress(done.scored, f"{done.scored:,} new patterns, {done.novel:,} novel", force=True)
+    said = [f"{done.scored:,} new patterns, {done.novel:,} novel"]
+    said += [f"{scored:,} by v{version} in shadow" for version, scored in done.shadows.items()]
+    job.progress(done.scored, "; ".join([*said, *done.problems]), force=True)
     return done._asdict()
 
 
-def score_new_patterns() -> State | dict[str, int] | None:
+def score_new_patterns() -> State | dict[str, Any] | None:
     """Score as a job of its own if a version is in force that has not scored every pattern."""
     with opened() as (store, _):
         if not store.read("checks.unscored_patterns").num_rows:

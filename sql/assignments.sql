@@ -100,18 +100,49 @@ SELECT a.verdict, count(*) AS patterns, coalesce(sum(p.message_count), 0)::BIGIN
 FROM assignment a JOIN pattern p USING (pattern_id)
 WHERE a.version = $version GROUP BY a.verdict ORDER BY a.verdict;
 
+-- name: transitions
+-- kind: read
+-- What two versions say of the patterns both scored, from what to what, those with most messages
+-- first; $new_only: of messages received since $version_b went into shadow.
+WITH counted AS (
+    SELECT pattern_id, message_count AS messages FROM pattern WHERE NOT $new_only::BOOLEAN
+    UNION ALL
+    SELECT m.pattern_id, count(*)
+    FROM message m JOIN shadow_run r ON r.version = $version_b AND r.ended_at IS NULL
+    WHERE $new_only::BOOLEAN AND m.received_at >= r.began_at
+    GROUP BY m.pattern_id
+)
+SELECT a.label AS label_a, a.verdict AS verdict_a, b.label AS label_b, b.verdict AS verdict_b,
+       count(*) AS patterns, sum(counted.messages)::BIGINT AS messages
+FROM counted
+JOIN assignment a ON a.pattern_id = counted.pattern_id AND a.version = $version_a
+JOIN assignment b ON b.pattern_id = counted.pattern_id AND b.version = $version_b
+GROUP BY ALL ORDER BY messages DESC, patterns DESC, label_a, label_b, verdict_a, verdict_b;
+
 -- name: differences
 -- kind: read
--- Patterns that two versions label differently, those with most messages first.
-SELECT p.pattern_id, p.canonical_text, p.message_count, a.label AS label_a, b.label AS label_b,
+-- Patterns that two versions label or judge differently, those with most messages first;
+-- $new_only as in transitions.  $narrow: only those from label and verdict _a to _b.
+WITH counted AS (
+    SELECT pattern_id, message_count AS messages FROM pattern WHERE NOT $new_only::BOOLEAN
+    UNION ALL
+    SELECT m.pattern_id, count(*)
+    FROM message m JOIN shadow_run r ON r.version = $version_b AND r.ended_at IS NULL
+    WHERE $new_only::BOOLEAN AND m.received_at >= r.began_at
+    GROUP BY m.pattern_id
+)
+SELECT p.pattern_id, p.canonical_text, counted.messages, a.label AS label_a, b.label AS label_b,
        a.confidence AS confidence_a, b.confidence AS confidence_b, a.verdict AS verdict_a,
        b.verdict AS verdict_b
-FROM assignment a
-JOIN assignment b ON b.pattern_id = a.pattern_id AND b.version = $version_b
-JOIN pattern p ON p.pattern_id = a.pattern_id
-WHERE a.version = $version_a
-  AND (a.label IS DISTINCT FROM b.label OR a.verdict <> b.verdict)
-ORDER BY p.message_count DESC LIMIT $limit;
+FROM counted
+JOIN assignment a ON a.pattern_id = counted.pattern_id AND a.version = $version_a
+JOIN assignment b ON b.pattern_id = counted.pattern_id AND b.version = $version_b
+JOIN pattern p ON p.pattern_id = counted.pattern_id
+WHERE (a.label IS DISTINCT FROM b.label OR a.verdict <> b.verdict)
+  AND (NOT $narrow::BOOLEAN
+       OR (a.label IS NOT DISTINCT FROM $label_a::VARCHAR AND a.verdict = $verdict_a::VARCHAR
+           AND b.label IS NOT DISTINCT FROM $label_b::VARCHAR AND b.verdict = $verdict_b::VARCHAR))
+ORDER BY counted.messages DESC, p.pattern_id LIMIT $limit;
 
 -- name: prune
 -- kind: write

@@ -13,11 +13,12 @@ SELECT max(version) AS version FROM model_version;
 
 -- name: list
 -- kind: read
--- Every version, newest first.
+-- Every version, newest first; shadow_since while it is in shadow.
 SELECT version, status, parent, job_id, encoder_version, prior, components, latent_dim, epochs,
        folder, configuration::VARCHAR AS configuration, metrics::VARCHAR AS metrics, created_at,
-       promoted_at
-FROM model_version ORDER BY version DESC;
+       promoted_at, labels_seq, r.began_at AS shadow_since
+FROM model_version LEFT JOIN (FROM shadow_run WHERE ended_at IS NULL) r USING (version)
+ORDER BY version DESC;
 
 -- name: active
 -- kind: read
@@ -29,7 +30,10 @@ FROM model_version WHERE status = 'active';
 
 -- name: promote
 -- kind: write
--- Put a version in force; the one before retires.
+-- Put a version in force; the one before retires, and a shadow run of the version ends.
+UPDATE shadow_run SET ended_at = $now::TIMESTAMP, outcome = 'promoted'
+WHERE version = $version AND ended_at IS NULL;
+
 UPDATE model_version SET status = 'retired'
 WHERE status = 'active' AND version <> $version
   AND $version IN (SELECT version FROM model_version);
@@ -110,6 +114,35 @@ SELECT count(*) AS components FROM in_components;
 -- What became of the component identities when a version was trained.
 SELECT component, component_id, event, from_ids, overlap
 FROM component_event WHERE version = $version ORDER BY component NULLS LAST, component_id;
+
+-- name: event_counts
+-- kind: read
+-- How many components each version kept, opened, merged, split, retired.
+SELECT version, event, count(*) AS components
+FROM component_event GROUP BY version, event ORDER BY version, event;
+
+-- name: ledger
+-- kind: read
+-- What a version's training changed about components, by name: those with most messages first;
+-- a name no version holds any more is NULL.
+WITH named AS (
+    SELECT component_id, arg_max(name, version) AS name
+    FROM component WHERE version <= $version GROUP BY component_id
+), origins AS (
+    SELECT e.component_id, list(n.name ORDER BY n.name) AS from_names
+    FROM component_event e, unnest(e.from_ids) AS o(from_id)
+    JOIN named n ON n.component_id = o.from_id
+    WHERE e.version = $version AND o.from_id <> e.component_id
+    GROUP BY e.component_id
+)
+SELECT e.event, n.name, coalesce(o.from_names, []) AS from_names, c.patterns, c.messages,
+       c.exemplars
+FROM component_event e
+LEFT JOIN named n USING (component_id)
+LEFT JOIN origins o USING (component_id)
+LEFT JOIN component c ON c.version = $version AND c.component = e.component
+WHERE e.version = $version AND e.event <> 'kept'
+ORDER BY c.messages DESC NULLS LAST, e.event, n.name LIMIT $limit;
 
 -- name: component_history
 -- kind: read

@@ -98,7 +98,9 @@ def score(desk: Desk, as_json: bool) -> None:
         lambda: iter(
             [
                 f"version {done.version}: {done.embedded:,} patterns embedded, {done.scored:,} "
-                f"scored, {done.novel:,} of them novel"
+                f"scored, {done.novel:,} of them novel",
+                *(f"version {v} in shadow: {n:,} scored" for v, n in done.shadows.items()),
+                *done.problems,
             ]
         ),
     )
@@ -138,13 +140,18 @@ def _unscored(store: Store) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @desk_options
 def versions(desk: Desk, as_json: bool) -> None:
-    """The model versions with their metrics, newest first."""
+    """The model versions, newest first: metrics, and what each training did to the components."""
+    from genlab.pipeline.versions import event_counts
+
     with desk.connect() as store:
         rows = store.rows("model_versions.list")
+        events = event_counts(store)
     for row in rows:
         row["configuration"] = json.loads(row["configuration"])
         row["metrics"] = json.loads(row["metrics"])
-    flat = [{**row, **row["metrics"]} for row in rows]
-    columns = ["version", "status", "parent", "prior", "components", "epochs", "created_at"]
+        row["component_events"] = events.get(row["version"], {})
+    flat = [{**row, **row["metrics"], **row["component_events"]} for row in rows]
+    columns = ["version", "status", "shadow_since", "parent", "prior", "epochs", "created_at"]
     columns += ["log_px_held_out", "known_messages_share", "label_accuracy_cross_fitted"]
+    columns += ["active_components", "opened", "merged", "split", "retired"]
     show(rows, as_json, lambda: table(flat, columns))
