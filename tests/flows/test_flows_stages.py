@@ -1,6 +1,7 @@
 """The flows' work called as functions (no Prefect server), and what the runner serves."""
 
 import importlib
+import json
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ from desk import write_lines
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import TerminationSignal
 
+from flows.alerts import alerts
 from flows.ingest import find_source, read_source
 from flows.maintain import maintain, prune_backups
 from flows.runner import deployments
@@ -22,6 +24,7 @@ from flows.stage import run_stage
 from flows.train import retrain, train
 from genlab.config import Settings, load_settings
 from genlab.errors import ConfigError
+from genlab.pipeline.alerts import add_rule
 from genlab.pipeline.jobs import Job, JobRefused
 from genlab.store import Store, connect
 
@@ -75,6 +78,19 @@ def test_the_whole_road_and_again(folder: Path) -> None:
         ]
         assert {job["status"] for job in store.rows("jobs.list", limit=20)} == {"done"}
         assert '"kl_weight":0.5' in versions[0]["configuration"].replace(" ", "")
+
+
+def test_a_scoring_tells_the_alert_rules(folder: Path) -> None:
+    read_source.fn("plant/one")
+    train.fn(epochs=2, prior="standard_normal")
+    with connect(folder) as store:
+        add_rule(store, "share", "known-share", 99.0, "file:alerts.jsonl", 60.0, "test")
+    (folder.parent / "b.log").write_text("something else entirely\n")
+    read_source.fn("plant/one")
+    assert isinstance(score_new_patterns(), dict)
+    told = (folder / "alerts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["rule"] for line in told] == ["share"]
+    assert alerts.fn() == {"fired": 0, "delivered": 0, "failed": 0}  # its cooldown runs
 
 
 def test_maintain_twice_keeps_what_is_configured(folder: Path) -> None:
