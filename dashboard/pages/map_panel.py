@@ -54,10 +54,10 @@ def layout() -> Any:
                     dbc.Tabs(
                         [
                             dbc.Tab(label=name, tab_id=name)
-                            for name in ("neighbours", "component", "history", "messages")
+                            for name in ("nearest", "component", "history", "messages")
                         ],
                         id=ids.MAP_TABS,
-                        active_tab="neighbours",
+                        active_tab="nearest",
                     ),
                     html.Div(id=ids.MAP_DETAIL, className="gl-detail"),
                 ]

@@ -250,8 +250,14 @@ from genlab.pipeline.train import train_version
 from genlab.store import connect
 settings = load_settings(overrides=["training.epochs=100000", "model.components=64"])
 with connect(sys.argv[1], may_own=False) as store, Job(store, "train") as job:
-    train_version(store, settings, "synthetic", job)
+    train_version(store, settings, "synthetic", job, fresh=True)
 """
+
+
+def trained(store: Store) -> int:
+    """Epochs of the training so far."""
+    jobs = store.rows("model_versions.latest_training")
+    return len(store.rows("model_versions.epochs", job_id=jobs[0]["job_id"])) if jobs else 0
 
 
 @pytest.mark.slow
@@ -266,8 +272,7 @@ def test_a_streak_of_100_labels_while_a_training_runs(page, tmp_path: Path) -> N
             give_label(store, [next(p for p in odd if odd[p] == side)], name, "api", "test")
         training = subprocess.Popen([sys.executable, "-c", TRAIN, str(server.folder)])
         try:
-            wait_for("an epoch", 120, lambda: store.rows("model_versions.latest_training")
-                     and store.rows("model_versions.latest_training")[0]["epochs"])  # fmt: skip
+            wait_for("an epoch", 120, lambda: trained(store))
             open_map(page, server.address)
             page.keyboard.press("n")
             page.wait_for_function(ONE)
