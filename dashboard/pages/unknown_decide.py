@@ -46,7 +46,7 @@ def fields() -> list[Any]:
         field(ids.UNKNOWNS_MUTE, "mute for", "m", maxLength=40, value="1d",
               placeholder="3h, 1d, 2w, 50/h"),
         field(ids.UNKNOWNS_NOTE, "note", "n", maxLength=MAX_NOTE,
-              placeholder="goes with what you decide"),
+              placeholder="why (optional)"),
         html.Div(
             [
                 parts.button("ongoing", "state", "ongoing", key="o"),
