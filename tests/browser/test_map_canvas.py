@@ -399,7 +399,8 @@ def test_the_legend_filters_by_mouse_and_by_key(page, static_site):
     page.keyboard.press("Enter")
     assert page.evaluate(shown) is None
     rows.filter(has_text="network").click(modifiers=["Shift"])
-    assert page.evaluate("[...genlabMap.get().selection()]") == np.flatnonzero(
-        scene.category == 2
-    ).tolist()
+    assert (
+        page.evaluate("[...genlabMap.get().selection()]")
+        == np.flatnonzero(scene.category == 2).tolist()
+    )
     assert page.evaluate("stores['map-selection'].kind") == "legend"
