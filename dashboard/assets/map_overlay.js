@@ -156,7 +156,8 @@
       const { colours } = this.map;
       this.node.hidden = !colours || this.map.host.dataset.legend === "off";
       if (this.node.hidden) return;
-      this.title.textContent = colours.name || "colours";
+      const { only } = this.map;
+      this.title.textContent = `${colours.name || "colours"}${only ? ` · ${only.size} shown` : ""}`;
       const focused = this.body.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
       this.body.replaceChildren();
       if (colours.kind === "category") this.#categories(colours, focused);

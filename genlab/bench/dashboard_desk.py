@@ -38,7 +38,7 @@ class Served(NamedTuple):
 
 
 def fill(store: Store, settings: Settings, patterns: int, seed: int = 0) -> None:
-    """Write ``patterns`` patterns in groups of alike ones (at least 800), an active version and a few labels.
+    """Write ``patterns`` (at least 800) in groups of alike ones, an active version, a few labels.
 
     What the dashboard reads has the form of real data: vectors of DIMENSION, twice as many messages
     as patterns, a map of groups; nearest neighbours are exact within the groups.

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script> & <b>bold</b>'
 NAMES = ["pump", "power", "network", "sensor", "door", "<b>valve</b>", "clock", "storage"]
-SCRIPTS = ("events", "keys", "map", "map_address", "map_camera", "map_data", "map_geometry", "map_input", "map_overlay",
-           "map_render", "map_view")  # fmt: skip
+SCRIPTS = ("events", "keys", "map", "map_address", "map_camera", "map_data", "map_geometry",
+           "map_input", "map_overlay", "map_render", "map_view")  # fmt: skip
 PAGE = """<!doctype html><html><head>
 <link rel="stylesheet" href="/assets/bootstrap.min.css">
 <link rel="stylesheet" href="/assets/genlab.css">

@@ -36,7 +36,7 @@ def grown() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_a_tenth_more_data_moves_the_map_by_less_than_a_twentieth(grown) -> None:
-    vectors, first, second = grown
+    _, first, second = grown
     moved = np.linalg.norm(second[: len(first)] - first, axis=1)
     share = float(np.median(moved) / np.ptp(first, axis=0).max())
     print(f"median movement {share:.3%} of the map's width")
@@ -52,7 +52,7 @@ def test_neighbours_on_the_map_stay_neighbours(grown) -> None:
 
 def test_growth_costs_no_truth(grown) -> None:
     """The map that started from the last one shows as many true neighbours as one made anew."""
-    vectors, first, second = grown
+    vectors, _, second = grown
     truth = neighbours(vectors)
     true_grown = kept(truth, neighbours(second))
     true_anew = kept(truth, neighbours(map_positions(vectors)))
