@@ -75,18 +75,17 @@ def schedules_table(
 ) -> list[Any]:
     """What runs by itself: as planned by the flow runner, else as configured."""
     if found is None:
-        told = [(name, every, None) for name, every in configured(desk)]
+        planned = [trigger.Scheduled(name, every, None) for name, every in configured(desk)]
     else:
-        told = [(each.name, each.every, each.next_run) for each in found]
-    up = found is not None
+        planned = list(found)
     rows = [
         [
-            html.B(name),
-            f"every {parts.elapsed(every.total_seconds())}",
-            parts.ago(at) if at else html.Span("–", className="gl-hint"),
-            parts.button("run now", "start", name) if up else "",
+            html.B(each.name),
+            f"every {parts.elapsed(each.every.total_seconds())}",
+            parts.ago(each.next_run) if each.next_run else html.Span("–", className="gl-hint"),
+            parts.button("run now", "start", each.name) if found is not None else "",
         ]
-        for name, every, at in told
+        for each in planned
     ]
     table = parts.table(["flow", "runs", "next", ""], rows)
     return [table, html.P(problem, className="gl-hint")] if problem else [table]

@@ -81,17 +81,19 @@ def share_p(
     """
     if not all_before.sum() or not all_now.sum():
         return float("nan"), float("nan"), 1.0
-    shares, variance = [], 0.0
+    shares: list[float] = []
+    variance = 0.0
     for part, every in ((part_before, all_before), (part_now, all_now)):
         share, total, slots = part.sum() / every.sum(), every.sum(), len(every)
         spread = slots / (slots - 1) * ((part - share * every) ** 2).sum() / total**2
         both = (part_before.sum() + part_now.sum()) / (all_before.sum() + all_now.sum())
         variance += max(spread, both * (1 - both) / total)
         shares.append(float(share))
+    before, now = shares
     if not variance:
-        return *shares, 1.0
-    t = abs(shares[1] - shares[0]) / np.sqrt(variance)
-    return *shares, float(2 * stats.t.sf(t, len(all_now) + len(all_before) - 2))
+        return before, now, 1.0
+    t = abs(now - before) / np.sqrt(variance)
+    return before, now, float(2 * stats.t.sf(t, len(all_now) + len(all_before) - 2))
 
 
 def is_news(p: np.ndarray, level: float = LEVEL) -> np.ndarray:
