@@ -149,8 +149,15 @@ def settled_count(page) -> int:
 def type_label(page, name: str) -> None:
     page.fill("#map-new-label", name)
     page.press("#map-new-label", "Enter")
+    confirmed(page, name)
+
+
+def confirmed(page, name: str) -> None:
+    """Say yes where a large selection asks for it; the label is given."""
     page.wait_for_selector(f"#map-status >> text=“{name}”")
-    page.evaluate("document.activeElement.blur()")
+    if page.locator("#map-status button[data-act=confirm]").count():
+        page.click("#map-status button[data-act=confirm]")
+    page.wait_for_selector(f"#map-status >> text=/“{name}”: .* settled/")
 
 
 def test_label_by_lasso_and_key_spreads_and_undo_takes_it_back(page, served: Served) -> None:
@@ -172,7 +179,7 @@ def test_label_by_lasso_and_key_spreads_and_undo_takes_it_back(page, served: Ser
 
     started = time.perf_counter()
     page.keyboard.press("1")
-    page.wait_for_selector("#map-status >> text=“pump”")
+    confirmed(page, "pump")
     page.wait_for_function("Array.from(genlabMap.get().colours.index).some(i => i !== 65535)")
     print(f"key to colours {1000 * (time.perf_counter() - started):.0f} ms")
     assert coloured(page) == first
@@ -197,9 +204,10 @@ def test_next_question_click_and_component(page, served: Served) -> None:
     open_map(page, served.address)
     page.keyboard.press("n")
     page.wait_for_function("genlabMap.get().selection().length === 1")
-    page.wait_for_selector("#map-status >> text=/Would settle about/")
+    page.wait_for_selector("#map-head >> text=/Would settle about/")
     page.click("#map-tabs >> text=component")
     button = page.locator("#map-detail button[data-act=component]")
+    button.wait_for()
     size = first_number(button.inner_text())
     button.click()
     page.wait_for_function(f"genlabMap.get().selection().length === {size}")
@@ -377,7 +385,8 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
             page.wait_for_selector("#train-versions >> text=v2")
 
             page.click("#train-versions button[data-act=promote]")
-            page.wait_for_selector("#train-status >> text=Version 2 is in force")
+            page.click("#train-said button[data-act=promote-now]")
+            page.wait_for_selector("#train-said >> text=Version 2 is in force")
             assert store.rows("model_versions.active")[0]["version"] == 2
             page.wait_for_selector("#foot >> text=v2")
             page.click(".gl-nav >> text=Map")
@@ -387,7 +396,8 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
             )
             page.click(".gl-nav >> text=Train")
             page.click("button[data-act=rollback]")
-            page.wait_for_selector("#train-status >> text=Back to version 1")
+            page.click("#train-said button[data-act=rollback-now]")
+            page.wait_for_selector("#train-said >> text=Back to version 1")
             assert store.rows("model_versions.active")[0]["version"] == 1
             page.wait_for_selector("#foot >> text=v1")
     finally:

@@ -14,11 +14,9 @@ from dashboard.app import create_app
 from dashboard.pages import PAGES
 from dashboard.pages.jobs_table import amount, jobs_table
 from dashboard.pages.map import points_url
-from dashboard.pages.train import WEIGHTS, request
-from dashboard.pages.versions import versions_table
 from dashboard.routes import COLOURINGS
 from dashboard.state import Desk
-from genlab.config import LossWeights, Settings
+from genlab.config import Settings
 from genlab.store import Store
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> **bold** [a](javascript:1)'
@@ -124,24 +122,7 @@ def test_two_apps_in_one_process_do_not_share_callbacks(store: Store, settings) 
     assert len(first.callback_map) > 15
 
 
-def test_every_loss_weight_has_a_slider() -> None:
-    assert set(WEIGHTS) == set(LossWeights.model_fields)
-
-
-def test_a_request_becomes_the_right_deployment() -> None:
-    weights = {"kl_weight": 0.5}
-    assert request("continue", 2, "mixture", weights, True) == (
-        "retrain",
-        {"epochs": 2, "weights": weights},
-    )
-    name, parameters = request("fresh", 3, "vamp", weights, False)
-    assert name == "train"
-    assert parameters == {"epochs": 0, "weights": weights, "prior": "vamp", "fresh": True}
-    assert request("continue", 2, "vamp", weights, False)[0] == "train"
-    assert not request("continue", 0, "mixture", weights, True)[1]["fresh"]
-
-
-def test_jobs_and_versions_tables(store: Store) -> None:
+def test_jobs_table() -> None:
     now = datetime(2026, 5, 1, 12)
     job = {
         "job_id": "j", "kind": "train", "status": "running", "done": 3.0, "total": 5.0,
@@ -154,10 +135,6 @@ def test_jobs_and_versions_tables(store: Store) -> None:
     assert '"data-act": "cancel"' in shown
     done = rendered(jobs_table([{**job, "status": "done", "finished_at": now}], now))
     assert "cancel" not in done
-    fill(store, 30, 3, 6)
-    table = rendered(versions_table(store.rows("model_versions.list")))
-    assert '"in force"' in table
-    assert '"promote"' not in table
 
 
 @pytest.mark.parametrize(
