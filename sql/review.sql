@@ -35,15 +35,36 @@ FROM review WHERE list_contains($pattern_ids::VARCHAR[], pattern_id);
 -- name: set_state
 -- kind: write
 -- Decide about patterns: ongoing, muted (until a time, or more than a rate of messages per hour, or
--- whichever comes first) or resolved; new takes the decision back.
+-- whichever comes first) or resolved; new takes the decision back.  No note keeps the one there is.
+CREATE TEMP TABLE noted AS
+SELECT pattern_id, note FROM review
+WHERE pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));
+
 DELETE FROM review WHERE pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));
 
 INSERT INTO review BY NAME
 SELECT pattern_id, $state AS state, $muted_until::TIMESTAMP AS muted_until,
-       $muted_rate::DOUBLE AS muted_rate, $note AS note, $annotator AS annotator,
+       $muted_rate::DOUBLE AS muted_rate, coalesce(nullif($note, ''), n.note, '') AS note,
+       $annotator AS annotator, $now::TIMESTAMP AS changed_at
+FROM (SELECT unnest($pattern_ids::VARCHAR[]) AS pattern_id)
+LEFT JOIN noted n USING (pattern_id)
+WHERE $state <> 'new' AND pattern_id IN (SELECT pattern_id FROM pattern);
+
+SELECT count(*) AS patterns FROM review
+WHERE pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));
+
+-- name: set_note
+-- kind: write
+-- A note on patterns, whose states stay; what was new is ongoing: somebody looks at it.
+INSERT INTO review BY NAME
+SELECT pattern_id, 'ongoing' AS state, '' AS note, $annotator AS annotator,
        $now::TIMESTAMP AS changed_at
 FROM (SELECT unnest($pattern_ids::VARCHAR[]) AS pattern_id)
-WHERE $state <> 'new' AND pattern_id IN (SELECT pattern_id FROM pattern);
+WHERE pattern_id NOT IN (SELECT pattern_id FROM review)
+  AND pattern_id IN (SELECT pattern_id FROM pattern);
+
+UPDATE review SET note = $note, annotator = $annotator
+WHERE pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));
 
 SELECT count(*) AS patterns FROM review
 WHERE pattern_id IN (SELECT unnest($pattern_ids::VARCHAR[]));

@@ -10,13 +10,13 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
-from dashboard.pages.unknown_queue import read_decided
 from dashboard.selection import known_rows
 from dashboard.state import Desk
 from genlab.labelling import NO_LABEL
 from genlab.pipeline.review import (
     MAX_NOTE,
     Decision,
+    annotate,
     decide,
     parse_mute,
     stored_reviews,
@@ -90,7 +90,9 @@ def register(app: Dash, desk: Desk) -> None:
         typed = ctx.triggered_id != ids.UNKNOWNS_EVENT
         if not typed and not (event and decides(event)):
             raise PreventUpdate
-        gesture, value = gesture_of(ctx.triggered_id, event or {}, label, mute)
+        gesture, value = gesture_of(ctx.triggered_id, event or {}, label, mute, said)
+        if typed and not value:  # the Enter that brought the cursor here may end in the field
+            raise PreventUpdate
         here = {**chosen, "n": chosen["n"] if typed or event is None else event["n"]}
         stay = (no_update,) * 3
         if gesture in ("undo", "redo"):
@@ -113,14 +115,17 @@ def register(app: Dash, desk: Desk) -> None:
             view, settled = desk.label(shown, value, "click", who, view.labels.seq)
             told = settled_note(value, len(shown), settled)
             return following, told, view.key, "", no_update, None
-        now = datetime.now(UTC).replace(tzinfo=None)
+        remark = (said or "").strip()
+        patterns = parts.plural(len(shown), "pattern")
         if gesture == "note":
-            decision = as_it_stands(read_decided(desk, view).of(shown[0]))
+            before = annotate(desk.store, shown, remark, who)
+            told = _told(f"{patterns}: noted.")
         else:
+            now = datetime.now(UTC).replace(tzinfo=None)
             decision = parse_mute(value, now) if gesture == "mute" else Decision(value)
-        before = decide(desk.store, shown, decision, (said or "").strip(), who)
-        until = f" for {value}" if gesture == "mute" else ""
-        told = _told(f"{parts.plural(len(shown), 'pattern')}: {decision.state}{until}.")
+            before = decide(desk.store, shown, decision, remark, who)
+            until = f" for {value}" if gesture == "mute" else ""
+            told = _told(f"{patterns}: {decision.state}{until}.")
         last = {"ids": shown, "rows": _jsonable(before), "undone": False}
         return following, told, no_update, no_update, "", last
 
@@ -145,7 +150,11 @@ def decides(event: dict[str, Any]) -> bool:
 
 
 def gesture_of(
-    triggered: str | None, event: dict[str, Any], label: str | None, mute: str | None
+    triggered: str | None,
+    event: dict[str, Any],
+    label: str | None,
+    mute: str | None,
+    said: str | None,
 ) -> tuple[str, str | None]:
     """What Enter in a field, a click or a key means: (label, mute, note, state, undo or redo) and
     its value."""
@@ -154,20 +163,11 @@ def gesture_of(
     if triggered == ids.UNKNOWNS_MUTE:
         return "mute", (mute or "").strip()
     if triggered == ids.UNKNOWNS_NOTE:
-        return "note", "as it stands"
+        return "note", (said or "").strip()
     if event.get("act") == "state":
         return "state", event["value"]
     key = event["key"]
     return ("state", _KEYS[key]) if key in _KEYS else ("undo" if key == "u" else "redo", None)
-
-
-def as_it_stands(row: dict[str, Any] | None) -> Decision:
-    """What a note alone decides: nothing, except that somebody has looked now."""
-    if row is None or row["state"] == "regressed":
-        return Decision("ongoing")
-    if row["state"] == "muted":
-        return Decision("muted", row["muted_until"], row["muted_rate"])
-    return Decision(row["state"])
 
 
 def _swap(desk: Desk, decided: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

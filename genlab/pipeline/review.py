@@ -148,6 +148,18 @@ def decide(
     return before
 
 
+def annotate(store: Store, pattern_ids: Sequence[str], note: str, annotator: str) -> pa.Table:
+    """Write a note on patterns, each of which keeps its state; what ``decide`` answers."""
+    before = store.read("review.stored", pattern_ids=list(pattern_ids))
+    store.write(
+        "review.set_note",
+        pattern_ids=list(pattern_ids),
+        note=note[:MAX_NOTE],
+        annotator=annotator,
+    )
+    return before
+
+
 def stored_reviews(rows: Sequence[dict[str, Any]]) -> pa.Table:
     """What ``decide`` answered, of rows that went through JSON."""
     return pa.table(

@@ -171,8 +171,8 @@ def test_the_queue_is_cut_to_the_budget_and_walked_by_keys(page, served: Served,
     press(page, "s")
     every = lines(page)
     assert every[:4] == above
-    hidden = page.locator(".gl-budget-line").inner_text()
-    assert f"{len(every) - 4} group" in hidden
+    hidden = int(page.locator(".gl-budget-line").inner_text().split(" group")[0].split()[-1])
+    assert len(every) - 4 == min(hidden, 40)
     press(page, "s")
     assert lines(page) == above
 
@@ -266,8 +266,9 @@ def test_a_group_becomes_a_label_in_one_step(page, served: Served, store) -> Non
     count = page.locator("#unknowns-panel .gl-counts").inner_text()
     before = set(lines(page))
     leader = chosen(page)
-    press(page, "Enter")
+    page.keyboard.down("Enter")
     page.wait_for_selector("#unknowns-new-label:focus")
+    page.keyboard.up("Enter")  # in the field by now: no label without a name
     page.keyboard.type("pump")
     page.keyboard.press("Enter")
     status(page, "settled [\\d,]+ messages?")

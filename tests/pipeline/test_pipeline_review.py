@@ -12,7 +12,15 @@ from synthetic_desk import fill
 from genlab.errors import InputError
 from genlab.pipeline.assigned import load_assigned
 from genlab.pipeline.budget import within_budget
-from genlab.pipeline.review import Decision, decide, flag_queue, parse_mute, strangers, take_back
+from genlab.pipeline.review import (
+    Decision,
+    annotate,
+    decide,
+    flag_queue,
+    parse_mute,
+    strangers,
+    take_back,
+)
 from genlab.pipeline.tables import strings
 from genlab.store import Store
 
@@ -125,6 +133,24 @@ def test_a_decision_is_taken_back_and_put_back(store: Store) -> None:
     assert store.rows("review.decided") == first  # who, when and the note too
     take_back(store, ["a", "b"], after)
     assert {state(store, p)[0] for p in "ab"} == {"resolved"}
+
+
+def test_a_note_leaves_every_state_as_it_is(store: Store) -> None:
+    for pattern in ("muted", "resolved", "new"):
+        send(store, pattern, [NOW], ord(pattern[0]))
+    until = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+    decide(store, ["muted"], Decision("muted", until, 5.0), "", "ann")
+    decide(store, ["resolved"], Decision("resolved"), "", "ann")
+    before = {row["pattern_id"]: row for row in store.rows("review.decided")}
+    answered = annotate(store, ["muted", "resolved", "new"], "look", "ben")
+    after = {row["pattern_id"]: row for row in store.rows("review.decided")}
+    for pattern, row in before.items():
+        assert after[pattern] == row | {"note": "look", "annotator": "ben"}
+    assert (after["new"]["state"], after["new"]["note"]) == ("ongoing", "look")
+    decide(store, ["new"], Decision("resolved"), "", "cleo")  # no word on why: the note stays
+    assert store.rows("review.stored", pattern_ids=["new"])[0]["note"] == "look"
+    take_back(store, ["muted", "resolved", "new"], answered)
+    assert {row["pattern_id"]: row for row in store.rows("review.decided")} == before
 
 
 def test_strangers_stand_by_likeness_and_named_ones_keep_their_share_of_the_budget(
