@@ -5,8 +5,8 @@ from pathlib import Path
 
 import flask
 
-from dashboard.api import models
 from dashboard.api.application import Application
+from dashboard.api.models import labels as models
 from dashboard.api.paging import Page, after, cursor
 from dashboard.api.problems import Problem
 from dashboard.api.repeats import Repeatable, once

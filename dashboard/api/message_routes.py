@@ -5,8 +5,9 @@ from typing import Any
 import flask
 
 from dashboard import trigger
-from dashboard.api import models
 from dashboard.api.application import Application
+from dashboard.api.models import messages as models
+from dashboard.api.models.base import Nothing
 from dashboard.api.problems import RETRY_SECONDS, Problem
 from dashboard.api.repeats import Repeatable, once
 from dashboard.api.routing import at_most, operation
@@ -50,7 +51,9 @@ def register(app: Application, desk: Desk) -> None:
             content = request.get_data()
             at_most(content.count(b"\n") + 1, limits.max_items + 1, "lines")
         else:
-            content = models.Messages.model_validate(request.get_json()).root
+            content = request.get_json()
+            if not isinstance(content, list):
+                raise Problem(422, f"found {type(content).__name__}, expected a list of messages")
             at_most(len(content), limits.max_items, "messages")
         options = IngestOptions(**query.model_dump())
         done = receive(desk.store, content, options, desk.settings.ingest, flask.g.request_id)
@@ -82,7 +85,7 @@ def register(app: Application, desk: Desk) -> None:
         return models.Predictions(predictions=[models.Prediction(**each) for each in found])
 
     @operation(app, "POST", "/scoring", "annotator", models.ScoringRun)
-    def score(body: models.Nothing) -> models.ScoringRun:
+    def score(body: Nothing) -> models.ScoringRun:
         """Start scoring what came in, as `genlab score` does; answers at once.
 
         Sources that `genlab up` reads on a schedule are scored by themselves.

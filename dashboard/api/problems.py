@@ -55,7 +55,7 @@ class Problem(Exception):
 
     def response(self) -> flask.Response:
         """The answer."""
-        body = self.details.model_dump(exclude_defaults=False)
+        body = self.details.model_dump()
         return flask.Response(
             json.dumps(body), self.details.status, self.headers, mimetype=MEDIA_TYPE
         )
@@ -98,7 +98,10 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(GenlabError)
     def expected(error: GenlabError) -> flask.Response:
-        return of_genlab(error).response()
+        problem = of_genlab(error)
+        if problem.details.status == 500:
+            _LOG.error("%s %s: %s", flask.request.method, flask.request.path, error)
+        return problem.response()
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:

@@ -3,8 +3,8 @@
 import flask
 import pyarrow as pa
 
-from dashboard.api import models
 from dashboard.api.application import Application
+from dashboard.api.models import queue as models
 from dashboard.api.paging import after, cursor
 from dashboard.api.repeats import Repeatable, once
 from dashboard.api.routing import at_most, operation
@@ -13,6 +13,7 @@ from genlab.pipeline.review import Decision, decide
 from genlab.pipeline.suggest import suggestions
 
 _ALL = 10_000_000
+_ORDER = ("novelty_p", "log_px", "message_count", "pattern_id")
 
 
 def register(app: Application, desk: Desk) -> None:
@@ -57,6 +58,3 @@ def register(app: Application, desk: Desk) -> None:
             questions=[models.Question(**each) for each in asked.questions],
             outlook=models.Outlook(**asked.outlook._asdict()),
         )
-
-
-_ORDER = ("novelty_p", "log_px", "message_count", "pattern_id")

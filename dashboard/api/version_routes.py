@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from dashboard.api import models
 from dashboard.api.application import Application
+from dashboard.api.models import versions as models
+from dashboard.api.models.base import Nothing
 from dashboard.api.paging import Page, after, cursor
 from dashboard.api.problems import Problem
 from dashboard.api.routing import operation
@@ -46,7 +47,7 @@ def register(app: Application, desk: Desk) -> None:
         return _version(active_version(desk.store))
 
     @operation(app, "POST", "/versions/roll-back", "admin", models.Version, (409,))
-    def roll_back_version(body: models.Nothing) -> models.Version:
+    def roll_back_version(body: Nothing) -> models.Version:
         """Put the version that was in force before back."""
         roll_back(desk.store, desk.settings.labelling)
         return _version(active_version(desk.store))

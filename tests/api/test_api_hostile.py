@@ -91,9 +91,10 @@ def test_a_body_that_is_no_json_is_refused_by_every_write(
 @pytest.mark.parametrize("body", [[], {}, None, 7, "x", [[]], {"labels": []}, {"labels": {}}])
 def test_wrong_shapes_say_where(client: FlaskClient, body: object) -> None:
     content = json.dumps(body)
-    answer = client.post("/labels", data=content, content_type="application/json")
-    assert answer.status_code == 422
-    assert answer.json["detail"]
+    for path in ("/labels", *(["/messages", "/predictions"] if not isinstance(body, list) else [])):
+        answer = client.post(path, data=content, content_type="application/json")
+        assert answer.status_code == 422, path
+        assert answer.json["detail"]
 
 
 def test_what_nobody_foresaw_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,1 @@
+"""What comes in and goes out: these models check requests and describe the API."""
