@@ -226,7 +226,8 @@ def _take_back(desk: Desk, event: Event) -> Answer:
     if event.value is None:  # back to what it was about
         rows = desk.store.rows("labels.of_gesture", group_id=gesture["group_id"])
         found = [row["pattern_id"] for row in rows]
-        select = pick(found, "undo", event.serial, found[0] if len(found) == 1 else "")
+        kind = gesture["how"] if gesture["how"] in _HOW.values() else "undo"
+        select = pick(found, kind, event.serial, found[0] if len(found) == 1 else "")
     key = {**view.key, "said": event.serial}
     return Answer(undone_note(action, gesture, settled), key, select, pending=None)
 
