@@ -8,6 +8,7 @@ import ssl
 import urllib.error
 import urllib.request
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -77,7 +78,7 @@ def deliver(target: str, payload: dict[str, Any], settings: AlertSettings, folde
             _mail(to.address, payload, settings)
         else:
             _append(folder / to.address, payload)
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except (OSError, HTTPException, smtplib.SMTPException, ValueError) as error:
         raise DeliveryFailed(f"{masked(target)}: {_reason(error)}") from None
 
 
@@ -160,4 +161,4 @@ def _host(address: str) -> str:
 def _reason(error: Exception) -> str:
     inner = getattr(error, "reason", None)
     said = str(inner if isinstance(inner, Exception) else error) or type(error).__name__
-    return f"{said}; check the address, and try `genlab alert test`"
+    return f"{' '.join(said.split())}; check the address, and try `genlab alert test`"

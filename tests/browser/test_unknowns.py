@@ -87,7 +87,7 @@ def served(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with ExitStack() as running:
         running.enter_context(process("genlab.store", str(folder), folder=folder))
         running.enter_context(process(*web, folder=folder))
-        wait_for("the dashboard", 60, lambda: answers(f"http://{bind}"))
+        wait_for("the dashboard", 120, lambda: answers(f"http://{bind}"))
         yield Served(folder, f"http://{bind}")
 
 

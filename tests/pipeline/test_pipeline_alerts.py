@@ -274,6 +274,13 @@ def test_nobody_there_is_said(store: Store) -> None:
         send_test(store, SETTINGS, "f")
 
 
+def test_what_is_no_web_server_is_said(store: Store) -> None:
+    with post_office() as (port, _):
+        rule(store, f"http://127.0.0.1:{port}")
+        with pytest.raises(DeliveryFailed, match=r"220 test.*genlab alert test"):
+            send_test(store, SETTINGS, "r")
+
+
 def test_secrets_come_from_the_environment_and_are_shown_nowhere(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
