@@ -5,14 +5,16 @@ from typing import Any
 
 import dash_bootstrap_components as dbc
 import pyarrow as pa
-from dash import Dash, Input, Output, State, ctx, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
 from dashboard.selection import known_rows
 from dashboard.state import Desk
+from genlab.errors import InputError
 from genlab.labelling import NO_LABEL
+from genlab.pipeline.labels import Overtaken
 from genlab.pipeline.review import (
     MAX_NOTE,
     Decision,
@@ -23,6 +25,7 @@ from genlab.pipeline.review import (
     take_back,
 )
 
+_ACTS = ("label", "mute", "note", "state")
 _KEYS = {"o": "ongoing", "r": "resolved", "b": "new"}
 _FOCUS = {"Enter": ids.UNKNOWNS_NEW_LABEL, "m": ids.UNKNOWNS_MUTE, "n": ids.UNKNOWNS_NOTE}
 
@@ -30,22 +33,23 @@ _FOCUS = {"Enter": ids.UNKNOWNS_NEW_LABEL, "m": ids.UNKNOWNS_MUTE, "n": ids.UNKN
 def fields() -> list[Any]:
     """What stands under the panel; it is never drawn anew, so that nothing typed is lost."""
 
-    def field(store: str, caption: str, key: str, **more: Any) -> Any:
+    def field(act: str, store: str, caption: str, key: str, **more: Any) -> Any:
         return html.Div(
             [
                 html.Label([html.Kbd(key), caption], htmlFor=store),
                 dbc.Input(id=store, type="text", autoComplete="off", class_name="gl-field", **more),
             ],
             className="gl-decide",
+            **parts.attributes({"data-enter": act}),
         )
 
     return [
         html.Datalist(id=ids.UNKNOWNS_LABELS),
-        field(ids.UNKNOWNS_NEW_LABEL, "make it", "↵", maxLength=120, placeholder="a label, Enter",
-              list=ids.UNKNOWNS_LABELS),
-        field(ids.UNKNOWNS_MUTE, "mute for", "m", maxLength=40, value="1d",
+        field("label", ids.UNKNOWNS_NEW_LABEL, "make it", "↵", maxLength=120,
+              placeholder="a label, Enter", list=ids.UNKNOWNS_LABELS),
+        field("mute", ids.UNKNOWNS_MUTE, "mute for", "m", maxLength=40, value="1d",
               placeholder="3h, 1d, 2w, 50/h"),
-        field(ids.UNKNOWNS_NOTE, "note", "n", maxLength=MAX_NOTE,
+        field("note", ids.UNKNOWNS_NOTE, "note", "n", maxLength=MAX_NOTE,
               placeholder="why (optional)"),
         html.Div(
             [
@@ -70,11 +74,6 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.UNKNOWNS_NOTE, "value"),
         Output(ids.UNKNOWNS_DECIDED, "data"),
         Input(ids.UNKNOWNS_EVENT, "data"),
-        Input(ids.UNKNOWNS_NEW_LABEL, "n_submit"),
-        Input(ids.UNKNOWNS_MUTE, "n_submit"),
-        Input(ids.UNKNOWNS_NOTE, "n_submit"),
-        State(ids.UNKNOWNS_NEW_LABEL, "value"),
-        State(ids.UNKNOWNS_MUTE, "value"),
         State(ids.UNKNOWNS_NOTE, "value"),
         State(ids.UNKNOWNS_SHOWN, "data"),
         State(ids.UNKNOWNS_CHOSEN, "data"),
@@ -83,17 +82,31 @@ def register(app: Dash, desk: Desk) -> None:
         prevent_initial_call=True,
     )
     def act(
-        event: dict | None, _label: int | None, _mute: int | None, _note: int | None,
-        label: str | None, mute: str | None, said: str | None, shown: list[str],
-        chosen: dict[str, Any], decided: dict | None, who: str,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        typed = ctx.triggered_id != ids.UNKNOWNS_EVENT
-        if not typed and not (event and decides(event)):
+        event: dict | None,
+        said: str | None,
+        shown: list[str],
+        chosen: dict[str, Any],
+        decided: dict | None,
+        who: str,
+    ) -> tuple[Any, ...]:
+        if not event or not decides(event):
             raise PreventUpdate
-        gesture, value = gesture_of(ctx.triggered_id, event or {}, label, mute, said)
-        if typed and not value:  # the Enter that brought the cursor here may end in the field
-            raise PreventUpdate
-        here = {**chosen, "n": chosen["n"] if typed or event is None else event["n"]}
+        here = {**chosen, "n": event["n"]}
+        try:
+            return done(event, here, said, shown, decided, who)
+        except (InputError, Overtaken) as error:
+            told = html.Div(str(error), className="gl-note gl-note-doubt", role="alert")
+            return here, told, no_update, no_update, no_update, no_update
+
+    def done(
+        event: dict[str, Any],
+        here: dict[str, Any],
+        said: str | None,
+        shown: list[str],
+        decided: dict | None,
+        who: str,
+    ) -> tuple[Any, ...]:
+        gesture, value = gesture_of(event)
         stay = (no_update,) * 3
         if gesture in ("undo", "redo"):
             if decided and decided["undone"] == (gesture == "redo"):
@@ -118,7 +131,7 @@ def register(app: Dash, desk: Desk) -> None:
         remark = (said or "").strip()
         patterns = parts.plural(len(shown), "pattern")
         if gesture == "note":
-            before = annotate(desk.store, shown, remark, who)
+            before = annotate(desk.store, shown, value, who)
             told = _told(f"{patterns}: noted.")
         else:
             now = datetime.now(UTC).replace(tzinfo=None)
@@ -137,37 +150,19 @@ def register(app: Dash, desk: Desk) -> None:
         Input(ids.UNKNOWNS_EVENT, "data"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(
-        "() => { document.activeElement?.blur(); }",
-        Input(ids.UNKNOWNS_STATUS, "children"),
-        prevent_initial_call=True,
-    )
 
 
 def decides(event: dict[str, Any]) -> bool:
-    """Whether a key or click is a decision; the others look around."""
-    return event.get("act") == "state" or event.get("key") in (*_KEYS, "u", "U")
+    """Whether a key, click or Enter in a field is a decision; the others look around."""
+    return event.get("act") in _ACTS or event.get("key") in (*_KEYS, "u", "U")
 
 
-def gesture_of(
-    triggered: str | None,
-    event: dict[str, Any],
-    label: str | None,
-    mute: str | None,
-    said: str | None,
-) -> tuple[str, str | None]:
-    """What Enter in a field, a click or a key means: (label, mute, note, state, undo or redo) and
-    its value."""
-    if triggered == ids.UNKNOWNS_NEW_LABEL:
-        return "label", (label or "").strip()
-    if triggered == ids.UNKNOWNS_MUTE:
-        return "mute", (mute or "").strip()
-    if triggered == ids.UNKNOWNS_NOTE:
-        return "note", (said or "").strip()
-    if event.get("act") == "state":
-        return "state", event["value"]
+def gesture_of(event: dict[str, Any]) -> tuple[str, str]:
+    """What it means: (label, mute, note, state, undo or redo) and its value."""
+    if event.get("act") in _ACTS:
+        return event["act"], (event["value"] or "").strip()
     key = event["key"]
-    return ("state", _KEYS[key]) if key in _KEYS else ("undo" if key == "u" else "redo", None)
+    return ("state", _KEYS[key]) if key in _KEYS else ("undo" if key == "u" else "redo", "")
 
 
 def _swap(desk: Desk, decided: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

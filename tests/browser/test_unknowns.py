@@ -232,7 +232,7 @@ def test_a_mute_by_time_and_rate_with_a_note(page, served: Served, store) -> Non
     page.wait_for_selector("#unknowns-mute:focus")
     page.keyboard.type("soon")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#problem >> text=/expected .*3h/")
+    status(page, "expected .*3h")
     assert states(store) == {}
     page.fill("#unknowns-mute", "2d 50/h")
     page.keyboard.press("Enter")
