@@ -26,6 +26,7 @@ _HELP = [
     ("U", "redo what you undid last (shift u)"),
     ("n / N", "next / previous question worth asking (Map); an answer goes on by itself"),
     ("j / k", "next / previous row (Review, Unknowns), pattern or component (Map)"),
+    ("↵ / n", "looks right / take the label off (Review: accepted and doubted labels)"),
     ("C / A", "the whole component / all the search and the filters leave (Map)"),
     ("L / M", "type a new or other label / a note (Map)"),
     ("o r m b", "ongoing, resolved, mute, new again (Unknowns; Enter names the label, n a note)"),
