@@ -11,6 +11,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids
 from dashboard.notes import confirm_note, note, overtaken_note, settled_note, undone_note
+from dashboard.pages.map_event import HOW, Event
 from dashboard.selection import component_of, known_rows, walked
 from dashboard.state import Desk, View
 from genlab.errors import GenlabError
@@ -22,7 +23,6 @@ from genlab.pipeline.suggest import ask
 ALL = ":all"  # a select takes an empty value for none chosen
 CONFIRM_ABOVE = 50  # patterns; more are labelled after a second look
 _QUESTIONS = 12  # at a time
-_HOW = {"lasso": "lasso", "box": "lasso", "component": "component", "query": "query"}
 
 
 class Answer(NamedTuple):
@@ -35,40 +35,6 @@ class Answer(NamedTuple):
     pending: Any = no_update
     page: Any = no_update  # of the gestures
     fields: Any = no_update  # the texts of the two fields
-
-
-class Event(NamedTuple):
-    """A gesture, as assets/gestures.js sends it."""
-
-    act: str
-    value: Any
-    how: str
-    ids: list[str]  # what it is about
-    kind: str  # how that was selected
-    seen: int | None  # the last label event that was shown
-    serial: int
-    asked: list[str]  # questions of this sitting
-    walking: bool  # it answers a question, or asks for one
-    who: str
-    filters: tuple[str, str, str]  # verdict, source, query
-
-    @classmethod
-    def read(cls, sent: dict[str, Any], who: str, filters: tuple[str, str, str]) -> "Event":
-        """From the event store."""
-        on = sent.get("on") or {}
-        return cls(
-            sent["act"],
-            sent.get("value"),
-            _HOW.get(on.get("kind", ""), sent.get("by", "key")),
-            on.get("ids", []),
-            on.get("kind", ""),
-            sent.get("seen"),
-            sent.get("n", 0),
-            sent.get("asked", []),
-            sent.get("walking", False),
-            who,
-            filters,
-        )
 
 
 def register(app: Dash, desk: Desk) -> None:
@@ -226,7 +192,7 @@ def _take_back(desk: Desk, event: Event) -> Answer:
     if event.value is None:  # back to what it was about
         rows = desk.store.rows("labels.of_gesture", group_id=gesture["group_id"])
         found = [row["pattern_id"] for row in rows]
-        kind = gesture["how"] if gesture["how"] in _HOW.values() else "undo"
+        kind = gesture["how"] if gesture["how"] in HOW.values() else "undo"
         select = pick(found, kind, event.serial, found[0] if len(found) == 1 else "")
     key = {**view.key, "said": event.serial}
     return Answer(undone_note(action, gesture, settled), key, select, pending=None)
