@@ -88,7 +88,6 @@ TRAIN_FRESH = "train-fresh"  # fields of a model made from nothing
 TRAIN_PRIOR_FIELD = "train-prior-field"
 TRAIN_PHASES = "train-phases"
 TRAIN_ABOUT = "train-about"
-TRAIN_OVERRIDES = "train-overrides"
 TRAIN_STATUS = "train-status"
 TRAIN_CURVES = "train-curves"
 TRAIN_PROGRESS = "train-progress"

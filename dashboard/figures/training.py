@@ -18,11 +18,12 @@ TERMS: Mapping[str, str] = {
     "sparsity": "usage entropy",
     "neighbour": "neighbours",
     "classification": "classification",
-    "contrastive": "contrastive",
+    "contrastive": "contrast",
 }
 """Columns that are drawn where they are present, and their titles; all in nats per message."""
 
 _COLUMNS = 4
+_NOISE = 1e-6  # nats: what rounding leaves of nothing
 
 
 def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figure:
@@ -51,6 +52,7 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
             if not has(epochs, prefix + name):
                 continue
             values = column(epochs, prefix + name)[order].astype(float)
+            values = np.where(np.abs(values) < _NOISE, 0.0, values)
             trace = go.Scatter(
                 x=epoch,
                 y=values,

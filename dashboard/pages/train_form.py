@@ -73,14 +73,13 @@ def form(desk: Desk, versions: list[dict[str, Any]]) -> Any:
         "New version",
         html.Div(fields, className="gl-stack-small"),
         html.H3("Weights of the loss", className="gl-weights"),
-        html.Div(id=ids.TRAIN_OVERRIDES, className="gl-hint"),
         html.Div(sliders, className="gl-sliders"),
         html.Div(
             [
                 parts.button("start training", "start", style="gl-button-primary"),
                 parts.button("reset weights", "reset", style="gl-button-quiet"),
             ],
-            className="gl-row gl-actions",
+            className="gl-row gl-answers",
         ),
         html.Div(id=ids.TRAIN_STATUS, className="gl-status"),
     )
@@ -96,7 +95,6 @@ def register(app: Dash) -> None:
         Output(ids.TRAIN_PRIOR_FIELD, "hidden"),
         Output(ids.TRAIN_PHASES, "children"),
         Output(ids.TRAIN_ABOUT, "children"),
-        Output(ids.TRAIN_OVERRIDES, "children"),
         Input(ids.TRAIN_MODE, "value"),
         Input(ids.TRAIN_EPOCHS, "value"),
         Input(ids.TRAIN_CURRICULUM, "value"),
@@ -105,16 +103,14 @@ def register(app: Dash) -> None:
     def shape(mode: str, epochs: str, name: str, model: str) -> tuple[Any, ...]:
         fresh = mode == "fresh"
         long = fresh or epochs == "0"
-        curriculum = load_curriculum(name)
-        said = overrides(curriculum) if long else "The same from the first epoch to the last."
+        lines = [html.Li(line) for line in phases(load_curriculum(name))]
         return (
             fresh,
             not long,
             not fresh,
             model == "kmeans",
-            phases_line(curriculum),
+            html.Ol(lines),
             _ABOUT_MODEL[model],
-            said,
         )
 
 
@@ -141,26 +137,16 @@ def request(
     return "train", given | made
 
 
-def phases_line(curriculum: Curriculum) -> str:
-    """For example "reconstruction 10, prior 15, labels 5 epochs (once there are labels)"."""
-    phases = curriculum.phase
-    said = ", ".join(
-        f"{p.name} {p.epochs}" + (" (once there are labels)" if p.needs_labels else "")
-        for p in phases
-    )
-    return f"{sum(p.epochs for p in phases)} epochs: {said}"
-
-
-def overrides(curriculum: Curriculum) -> str:
-    """Which sliders the phases of a curriculum set themselves."""
-    said = [
-        f"{p.name} sets {', '.join(WEIGHTS[name][0] for name in p.weights)}"
-        for p in curriculum.phase
-        if p.weights
-    ]
-    if not said:
-        return "The curriculum leaves them as they are here."
-    return f"Where the curriculum sets none: {'; '.join(said)}."
+def phases(curriculum: Curriculum) -> list[str]:
+    """A line a phase: how long it is, and which weights are those of the sliders."""
+    said = []
+    for phase in curriculum.phase:
+        free = [WEIGHTS[name][0] for name in WEIGHTS if name not in phase.weights]
+        sliders = ", ".join(free) if phase.weights else "every weight"
+        when = ", once there are labels" if phase.needs_labels else ""
+        taken = f"the sliders set {sliders}" if free else "no slider counts"
+        said.append(f"{phase.name}: {parts.plural(phase.epochs, 'epoch')}{when}; {taken}")
+    return said
 
 
 def _model(model: Any) -> str:

@@ -76,7 +76,7 @@ def asked(desk: Desk, act: str, value: str | None) -> Any:
                     parts.button(do, f"{act}-now", other, "gl-button-primary"),
                     parts.button("leave it", "leave"),
                 ],
-                className="gl-row gl-actions",
+                className="gl-row gl-answers",
             ),
         ],
         className="gl-note gl-asked",

@@ -95,12 +95,12 @@ def metrics_table(one: dict[str, Any], other: dict[str, Any]) -> Any:
     for metric in METRICS:
         x, y = mine.get(metric.name), theirs.get(metric.name)
         change = "" if x is None or y is None or x == y else ("+" if y > x else "−")
-        change += metric.show(abs(y - x)) if change else ""
+        change += metric.change(abs(y - x)) if change else ""
         rows.append(
             [html.Span(metric.caption, title=metric.meaning), metric.show(x), metric.show(y),
              change]
         )  # fmt: skip
-    heads = ["measured when made", f"v{one['version']}", f"v{other['version']}", "change"]
+    heads = ["when made", f"v{one['version']}", f"v{other['version']}", "change"]
     return parts.table(heads, rows, numeric=(1, 2, 3))
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
@@ -12,6 +12,7 @@ from genlab.pipeline.assigned import active_version
 from genlab.pipeline.shadow import ShadowReport, shadow_report
 
 _DAYS = 14
+_LOOKS = 3  # of the foot at the store, to one of these cards
 
 
 def register(app: Dash, desk: Desk) -> None:
@@ -19,11 +20,12 @@ def register(app: Dash, desk: Desk) -> None:
 
     @app.callback(
         Output(ids.TRAIN_SHADOW, "children"),
-        Input(ids.DATA_KEY, "data"),
+        Input(ids.TICK, "n_intervals"),
+        State(ids.TRAIN_SHADOW, "children"),
         prevent_initial_call=True,
     )
-    def follow(key: dict | None) -> Any:
-        if not key or not key["version"]:
+    def follow(looks: int | None, shown: list | None) -> Any:
+        if not shown or (looks or 0) % _LOOKS:
             raise PreventUpdate
         return shadow_cards(desk)
 

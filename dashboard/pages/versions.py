@@ -17,26 +17,34 @@ class Metric(NamedTuple):
     caption: str
     meaning: str
     show: Callable[[float | None], str]
+    change: Callable[[float | None], str]  # a difference of two
 
 
 def _decimals(digits: int) -> Callable[[float | None], str]:
     return lambda value: "–" if value is None else f"{value:,.{digits}f}"
 
 
+def _points(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} points"
+
+
 METRICS = (
-    Metric("known_messages_share", "known", "messages of known patterns", parts.percent),
+    Metric("known_messages_share", "known", "messages of known patterns", parts.percent, _points),
     Metric("label_accuracy_cross_fitted", "accuracy",
-           "labelled patterns predicted right, cross-fitted", parts.percent),
+           "labelled patterns predicted right, cross-fitted", parts.percent, _points),
     Metric("ece_cross_fitted", "ECE", "calibration error, cross-fitted: lower is better",
-           _decimals(3)),
+           _decimals(3), _decimals(3)),
     Metric("log_px_held_out", "log p(x)", "held-out patterns, nats: higher is better",
-           _decimals(1)),
-    Metric("novel_patterns", "novel", "patterns unlike what it was trained on", parts.number),
-    Metric("active_components", "components", "components in use", parts.number),
+           _decimals(1), _decimals(1)),
+    Metric("active_components", "in use", "components in use", parts.number, parts.number),
+    Metric("novel_patterns", "novel", "patterns unlike what it was trained on",
+           parts.number, parts.number),
 )  # fmt: skip
 """As measured when the version was made."""
 
-EVENTS = ("opened", "merged", "split", "retired")
+_IN_TABLE = METRICS[:5]  # of all versions; all of them where two are compared
+
+EVENTS = ("opened", "merged", "split")
 
 
 def versions_table(
@@ -50,6 +58,7 @@ def versions_table(
     head = html.Div(
         [
             html.H2("Versions"),
+            html.Span("measured when each was made", className="gl-hint"),
             parts.button("roll back …", "rollback", style="gl-push", disabled=not back,
                          title="put the version that was in force before back; shows first what "
                                "would change"),
@@ -60,11 +69,12 @@ def versions_table(
         return [head, parts.empty("No version yet.", "genlab train")]
     nodes = tree(versions)
     lanes = 1 + max(max([node.lane, *node.above, *node.below]) for node in nodes)
-    captions = [html.Th(m.caption, title=m.meaning, className="gl-num") for m in METRICS]
+    captions = [html.Th(m.caption, title=m.meaning, className="gl-num") for m in _IN_TABLE]
     captions += [html.Th(event, title=f"components {event} by this training", className="gl-num")
                  for event in EVENTS]  # fmt: skip
     plain = [html.Th(caption) for caption in ("version", "model")]
-    ends = [html.Th("made"), html.Th(html.Span("what to do", className="visually-hidden"))]
+    do = html.Span("what to do", className="visually-hidden")
+    ends = [html.Th("made"), html.Th(do, className="gl-sticky")]
     header = [
         html.Th(html.Span("tree", className="visually-hidden")),
         *plain,
@@ -103,7 +113,7 @@ def _cells(version: dict[str, Any], events: Mapping[str, int]) -> list[Any]:
     shown = [
         html.Td(m.show(metrics.get(m.name)), className="gl-num",
                 title=told.get(m.name) if before is not None else None)
-        for m in METRICS
+        for m in _IN_TABLE
     ]  # fmt: skip
     shown += [html.Td(_count(events.get(event)), className="gl-num") for event in EVENTS]
     return [
@@ -113,7 +123,8 @@ def _cells(version: dict[str, Any], events: Mapping[str, int]) -> list[Any]:
         html.Td(parts.number(version["epochs"]), className="gl-num"),
         *shown,
         html.Td(parts.ago(version["created_at"])),
-        html.Td(html.Div(_actions(version), className="gl-row gl-version-actions")),
+        html.Td(html.Div(_actions(version), className="gl-row gl-version-actions"),
+                className="gl-sticky"),
     ]  # fmt: skip
 
 
@@ -135,10 +146,10 @@ def _actions(version: dict[str, Any]) -> list[Any]:
     return acts
 
 
-def _model_name(version: dict[str, Any]) -> str:
+def _model_name(version: dict[str, Any]) -> Any:
     made = json.loads(version["configuration"]).get("model", {})
     if made.get("components") == "kmeans":
-        return "soft k-means"
+        return html.Span("soft k-means", className="gl-time")
     return version["prior"].replace("_", " ")
 
 

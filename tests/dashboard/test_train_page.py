@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from synthetic_desk import fill
 
-from dashboard.pages.train_form import WEIGHTS, overrides, phases_line, request
+from dashboard.pages.train_form import WEIGHTS, phases, request
 from dashboard.pages.train_watch import progress, time_left
 from dashboard.pages.version_compare import summary
 from dashboard.pages.versions import versions_table
 from genlab.config import LossWeights
 from genlab.pipeline.versions import Difference, event_counts
 from genlab.store import Store
-from genlab.training.curriculum import Curriculum, Phase, load_curriculum
+from genlab.training.curriculum import Curriculum, Phase
 
 WEIGHT = {"kl_weight": 0.5}
 HOSTILE = "<img src=x onerror=alert(1)> **bold**"
@@ -50,17 +50,20 @@ def test_a_request_becomes_the_right_deployment() -> None:
 
 
 def test_a_curriculum_is_told_in_words() -> None:
+    of_all_but_two = {"kl_weight": 0.0, "sparsity_weight": (0, 1)}
     given = Curriculum(
         phase=(
-            Phase(name="first", epochs=2, weights={"kl_weight": 0.0, "sparsity_weight": (0, 1)}),
-            Phase(name="then", epochs=3, needs_labels=True),
+            Phase(name="first", epochs=2, weights=of_all_but_two),
+            Phase(name="then", epochs=1, needs_labels=True),
+            Phase(name="last", epochs=3, weights=dict.fromkeys(WEIGHTS, 1.0)),
         )
     )
-    assert phases_line(given) == "5 epochs: first 2, then 3 (once there are labels)"
-    assert "first sets KL of the latent, sparsity" in overrides(given)
-    assert "then" not in overrides(given)
-    shipped = load_curriculum("default")
-    assert phases_line(shipped).startswith(f"{sum(p.epochs for p in shipped.phase)} epochs: ")
+    assert phases(given) == [
+        "first: 2 epochs; the sliders set reconstruction, KL of the component, neighbours, "
+        "classification, contrast",
+        "then: 1 epoch, once there are labels; the sliders set every weight",
+        "last: 3 epochs; no slider counts",
+    ]
 
 
 def test_time_left_is_that_of_the_last_epochs() -> None:
@@ -91,15 +94,25 @@ def test_a_job_is_told_as_text_and_can_be_cancelled_while_it_runs() -> None:
     assert "left" not in over
 
 
+def buttons(node: Any) -> set[tuple[str, str | None]]:
+    """(act, value) of every button."""
+    found = set()
+    for child in node if isinstance(node, list) else [node]:
+        for each in [child, *child._traverse()]:
+            given = each.to_plotly_json()["props"] if hasattr(each, "to_plotly_json") else {}
+            if "data-act" in given:
+                found.add((given["data-act"], given.get("data-value")))
+    return found
+
+
 def test_versions_offer_what_can_be_done_with_them(store: Store) -> None:
     fill(store, 30, 3, 6)
 
-    def acts() -> str:
-        listed = store.rows("model_versions.list")
-        return rendered(versions_table(listed, event_counts(store)))
+    def table() -> list[Any]:
+        return versions_table(store.rows("model_versions.list"), event_counts(store))
 
-    assert '"in force"' in acts()
-    assert '"promote"' not in acts()
+    assert '"in force"' in rendered(table())
+    assert buttons(table()) == {("rollback", None)}
     given = dict.fromkeys(("encoder_version", "prior", "folder"), "synthetic")
     numbers = dict.fromkeys(("components", "latent_dim", "epochs"), 1)
     metrics = json.dumps({"known_messages_share": 0.931, "label_accuracy_cross_fitted": None})
@@ -107,16 +120,14 @@ def test_versions_offer_what_can_be_done_with_them(store: Store) -> None:
         "model_versions.add", parent=1, job_id=None, configuration="{}", metrics=metrics,
         **given, **numbers,
     )  # fmt: skip
-    shown = acts()
-    assert '"data-act": "promote", "data-value": "2"' in shown
-    assert '"data-act": "shadow", "data-value": "2"' in shown
+    acts = {("compare", "2"), ("promote", "2"), ("rollback", None)}
+    assert buttons(table()) == acts | {("shadow", "2")}
+    shown = rendered(table())
     assert '"93.1 %"' in shown
     assert "from v1" in shown
     store.write("shadow_runs.begin", version=2)
-    shown = acts()
-    assert '"data-act": "drop", "data-value": "2"' in shown
-    assert '"data-act": "shadow"' not in shown
-    assert '"in shadow"' in shown
+    assert buttons(table()) == acts | {("drop", "2")}
+    assert '"in shadow"' in rendered(table())
 
 
 def test_the_summary_says_patterns_messages_and_what_is_known() -> None:
