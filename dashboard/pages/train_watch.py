@@ -8,10 +8,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.figures import loss_curves
-from dashboard.pages.version_compare import numbers
-from dashboard.pages.versions import versions_table
 from dashboard.state import Desk
-from genlab.pipeline.versions import event_counts
 
 _RECENT = 3  # epochs that say how long the next one takes
 
@@ -37,9 +34,7 @@ def register(app: Dash, desk: Desk) -> None:
         Output(ids.TRAIN_PROGRESS, "children"),
         Output(ids.TRAIN_TICK, "disabled"),
         Output(ids.TRAIN_SEEN, "data"),
-        Output(ids.TRAIN_VERSIONS, "children", allow_duplicate=True),
-        Output(ids.TRAIN_A, "options"),
-        Output(ids.TRAIN_B, "options"),
+        Output(ids.TRAIN_DONE, "data", allow_duplicate=True),
         Output(ids.TRAIN_B, "value", allow_duplicate=True),
         Input(ids.TRAIN_TICK, "n_intervals"),
         Input(ids.TICK, "n_intervals"),
@@ -53,14 +48,14 @@ def register(app: Dash, desk: Desk) -> None:
             raise PreventUpdate  # nothing new, or asked for and not begun yet: keep looking
         moved = now["epochs"] != seen["epochs"] or now["job"] != seen["job"]
         curve = loss_curves(epochs) if moved else no_update
-        over: list[Any] = [no_update] * 4
+        done: Any = no_update
+        newest: Any = no_update
         if now["status"] != seen["status"]:
-            versions = desk.store.rows("model_versions.list")
-            newest = str(versions[0]["version"]) if versions else None
-            table = versions_table(versions, event_counts(desk.store))
-            over = [table, numbers(versions), numbers(versions), newest]
+            done = now
+            if now["status"] == "done":
+                newest = str(desk.store.rows("model_versions.list")[0]["version"])
         still = no_update if ctx.triggered_id == ids.TICK and runs(job) else not runs(job)
-        return curve, progress(job, epochs), still, now, *over
+        return curve, progress(job, epochs), still, now, done, newest
 
 
 def training(desk: Desk) -> tuple[dict[str, Any] | None, Any]:

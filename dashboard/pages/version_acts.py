@@ -7,7 +7,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts, trigger
 from dashboard.notes import note
-from dashboard.pages.version_compare import summary
+from dashboard.pages.version_compare import numbers, summary
 from dashboard.pages.version_shadow import shadow_cards
 from dashboard.pages.versions import versions_table
 from dashboard.state import Desk
@@ -31,7 +31,6 @@ def register(app: Dash, desk: Desk) -> None:
 
     @app.callback(
         Output(ids.TRAIN_SAID, "children"),
-        Output(ids.TRAIN_VERSIONS, "children"),
         Output(ids.TRAIN_SHADOW, "children", allow_duplicate=True),
         Output(ids.DATA_KEY, "data", allow_duplicate=True),
         Output(ids.TRAIN_DONE, "data"),
@@ -45,14 +44,26 @@ def register(app: Dash, desk: Desk) -> None:
             raise PreventUpdate
         value = event.get("value")
         if act == "leave":
-            return [], *[no_update] * 4
+            return [], no_update, no_update, no_update
         if act in ("promote", "rollback"):
-            return asked(desk, act, value), no_update, no_update, no_update, event["n"]
-        said = _done(desk, act, value)
+            return asked(desk, act, value), no_update, no_update, event["n"]
+        said = note(_done(desk, act, value))
+        key = desk.key() if act.endswith("-now") else no_update
+        return said, shadow_cards(desk), key, event["n"]
+
+    @app.callback(
+        Output(ids.TRAIN_VERSIONS, "children"),
+        Output(ids.TRAIN_A, "options"),
+        Output(ids.TRAIN_B, "options"),
+        Input(ids.TRAIN_DONE, "data"),
+        Input(ids.DATA_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    def listed(*_: Any) -> tuple[Any, ...]:
+        """Whoever trained, promoted or rolled back."""
         versions = desk.store.rows("model_versions.list")
         table = versions_table(versions, event_counts(desk.store))
-        key = desk.key() if act.endswith("-now") else no_update
-        return note(said), table, shadow_cards(desk), key, event["n"]
+        return table, numbers(versions), numbers(versions)
 
 
 def asked(desk: Desk, act: str, value: str | None) -> Any:

@@ -170,6 +170,6 @@ def _behind(versions: list[dict[str, Any]]) -> list[Any]:
     if not versions:
         return []
     names = " and ".join(f"v{v['version']}" for v in versions)
-    said = f"{names} has not heard the latest labels: some of this is theirs, not the model's. "
+    said = f"{names} has not heard the latest labels: part of the change is theirs. "
     act = parts.button("bring in line", "in-line", ",".join(str(v["version"]) for v in versions))
     return [html.Div([said, act], className="gl-note gl-note-doubt gl-between")]
