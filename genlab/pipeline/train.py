@@ -116,7 +116,8 @@ def train_version(
     log_prob = scored.scores.log_prob
     novelty = fit_novelty(ground.near, data.messages, data.held, log_prob)
     strange = novelty_score(novelty, ground.near, log_prob, own=np.arange(len(log_prob)))
-    p = novelty_p(novelty, strange)
+    trained = data.held < data.messages  # what it was trained on, it has learnt
+    p = np.where(trained, 1.0, novelty_p(novelty, strange))
     spread = propagate(ground, data.labels, data.names, settings.labelling, p)
     job.progress(len(reports), "drawing the map", force=True)
     positions = _positions(settings, data, scored, before, shared)
@@ -243,8 +244,8 @@ def _grow(
     ``shared``: of shared_rows; ``asked``: K of a model made from nothing.
     """
     mine, theirs = shared
-    p = np.ones(len(data.vectors))  # what it was trained on, it has learnt
-    p[mine] = np.where(before.held < before.messages, 1.0, before.novelty_p)[theirs]
+    p = np.ones(len(data.vectors))
+    p[mine] = before.novelty_p[theirs]
     new = np.setdiff1d(np.flatnonzero(data.seen), mine)
     if len(new):
         vectors = data.vectors[new]

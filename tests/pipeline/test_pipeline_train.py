@@ -125,7 +125,9 @@ def test_what_was_trained_on_is_never_kept_back_whole_again() -> None:
         trained |= held < messages
 
 
-def test_a_version_is_calibrated_on_messages_as_its_tables_say(fitted: Store) -> None:
+def test_a_version_is_calibrated_on_messages_as_its_tables_say(
+    fitted: Store, quick: Settings
+) -> None:
     """The p-values of the training, once more from what is stored alone."""
     assigned = load_assigned(fitted, 1, 16)
     np.testing.assert_array_equal(
@@ -136,7 +138,12 @@ def test_a_version_is_calibrated_on_messages_as_its_tables_say(fitted: Store) ->
     assert model.weights.sum() == assigned.held.sum()
     rows = np.arange(len(assigned.pattern_ids))
     scores = novelty_score(model, assigned.ground.near, assigned.log_px, own=rows)
-    np.testing.assert_allclose(novelty_p(model, scores), assigned.novelty_p, atol=1e-6)
+    trained = assigned.held < assigned.messages
+    p = novelty_p(model, scores)
+    np.testing.assert_allclose(assigned.novelty_p, np.where(trained, 1.0, p), atol=1e-6)
+    assert (p[trained] < quick.labelling.novel_p).any(), "or what follows would be no test"
+    verdict = fitted.read("assignments.of_version", version=1)["verdict"]
+    assert not (verdict.to_numpy(zero_copy_only=False)[trained] == "novel").any()
 
 
 def test_held_out_patterns_never_reach_training(
