@@ -22,12 +22,9 @@ WEIGHTS = {
 }
 """Each loss weight: caption, what it does, the slider's end."""
 
+KMEANS = "kmeans"
 EPOCHS = ("1", "2", "3", "4", "5")
 _PRIORS = ("mixture", "standard_normal", "vamp")
-_ABOUT_MODEL = {
-    "auto": "The component VAE learns its components: one per 7 patterns to begin with.",
-    "kmeans": "As many components, left as soft k-means placed them: shows what learning adds.",
-}
 
 
 def form(desk: Desk, versions: list[dict[str, Any]]) -> Any:
@@ -38,6 +35,8 @@ def form(desk: Desk, versions: list[dict[str, Any]]) -> Any:
     if active:
         modes.insert(0, ("continue", f"continue v{active['version']}"))
     named = settings.training.curriculum
+    asked = str(settings.model.components)
+    learnt = "auto" if asked == KMEANS else asked
     curricula = [each.stem for each in sorted(resource("config/curricula").glob("*.toml"))]
     listed = [*curricula, *([] if named in curricula else [named])]
     fields = [
@@ -51,18 +50,18 @@ def form(desk: Desk, versions: list[dict[str, Any]]) -> Any:
             dbc.Select(id=ids.TRAIN_CURRICULUM, size="sm", value=named,
                        options=parts.options((name, name) for name in listed)),
             html.Div(id=ids.TRAIN_PHASES, className="gl-hint"),
-        ], ids.TRAIN_LONG),
+        ], ids.TRAIN_LONG, ids.TRAIN_CURRICULUM),
         html.Div([
             _field("model", [
-                dbc.RadioItems(id=ids.TRAIN_MODEL, inline=True, value=_model(settings.model),
-                               options=parts.options(
-                                   [("auto", "component VAE"), ("kmeans", "soft k-means")])),
+                dbc.RadioItems(id=ids.TRAIN_MODEL, inline=True, value=asked,
+                               options=parts.options([(learnt, "component VAE"),
+                                                      (KMEANS, "soft k-means")])),
                 html.Div(id=ids.TRAIN_ABOUT, className="gl-hint"),
             ]),
             _field("prior", dbc.Select(
                 id=ids.TRAIN_PRIOR, value=settings.model.prior, size="sm",
                 options=parts.options((p, p.replace("_", " ")) for p in _PRIORS)),
-                ids.TRAIN_PRIOR_FIELD),
+                ids.TRAIN_PRIOR_FIELD, ids.TRAIN_PRIOR),
         ], id=ids.TRAIN_FRESH, className="gl-stack-small"),
     ]  # fmt: skip
     sliders = [
@@ -108,9 +107,9 @@ def register(app: Dash) -> None:
             fresh,
             not long,
             not fresh,
-            model == "kmeans",
+            model == KMEANS,
             html.Ol(lines),
-            _ABOUT_MODEL[model],
+            about(model),
         )
 
 
@@ -149,8 +148,12 @@ def phases(curriculum: Curriculum) -> list[str]:
     return said
 
 
-def _model(model: Any) -> str:
-    return "kmeans" if model.components == "kmeans" else "auto"
+def about(model: str) -> str:
+    """A line about what ``model.components`` asks for."""
+    if model == KMEANS:
+        return "As many components, left as soft k-means placed them: shows what learning adds."
+    count = "one per 7 patterns" if model == "auto" else f"{int(model):,}"
+    return f"The component VAE learns its components: {count} to begin with."
 
 
 def _slider(name: str, value: float, caption: str, what: str, most: float) -> Any:
@@ -165,7 +168,10 @@ def _slider(name: str, value: float, caption: str, what: str, most: float) -> An
     )  # fmt: skip
 
 
-def _field(caption: str, child: Any, field: str | None = None) -> Any:
-    inner = [html.Span(caption, className="gl-hint"), html.Div(child)]
+def _field(caption: str, child: Any, field: str | None = None, names: str | None = None) -> Any:
+    """``field``: its id, where it comes and goes; ``names``: what the caption is the label of."""
+    hint = html.Label(caption, htmlFor=names) if names else caption
+    role = {} if names else {"role": "group", "aria-label": caption}
+    inner = [html.Span(hint, className="gl-hint"), html.Div(child, **parts.attributes(role))]
     more = {"id": field} if field else {}
     return html.Div(html.Div(inner, className="gl-field-row"), **more)

@@ -25,8 +25,9 @@ def comparison(versions: list[dict[str, Any]]) -> Any:
             html.H2("What would change"),
             html.Div(
                 [
+                    html.Label("from", htmlFor=ids.TRAIN_A),
                     dbc.Select(id=ids.TRAIN_A, size="sm", options=numbers(versions), value=active),
-                    html.Span("against"),
+                    html.Label("to", htmlFor=ids.TRAIN_B),
                     dbc.Select(id=ids.TRAIN_B, size="sm", options=numbers(versions), value=newest),
                     html.Div(
                         dbc.RadioItems(

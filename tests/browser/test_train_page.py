@@ -164,6 +164,7 @@ def test_a_shadow_run_counts_new_messages_until_it_is_dropped(page, served: Serv
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_training_is_started_with_sliders_watched_and_cancelled(page, tmp_path: Path) -> None:
     running = RunningDesk(tmp_path)
     long = tmp_path / "long.toml"
