@@ -320,7 +320,9 @@ def test_json_of_every_command_that_prints_a_result(
     assert outlook["pays"] == (outlook["upper"] >= outlook["threshold"])
     assert first["pattern_id"] not in {each["pattern_id"] for each in suggested}
     scored = json.loads(ok_here("score", "--json", home=fitted_folder))
-    assert scored == {"version": 1, "embedded": 0, "scored": 0, "novel": 0}
+    assert scored == {
+        "version": 1, "embedded": 0, "scored": 0, "novel": 0, "shadows": {}, "problems": []
+    }  # fmt: skip
     (version,) = json.loads(ok_here("versions", "--json", home=fitted_folder))
     assert (version["version"], version["status"]) == (1, "active")
     assert version["metrics"]["messages"] == 400

@@ -30,6 +30,9 @@ PLACEHOLDERS = {
     "version": 1,
     "version_a": 1,
     "version_b": 2,
+    "bins": 4,
+    "narrow": False,
+    "new_only": True,
 }
 
 
