@@ -68,12 +68,14 @@ WHERE a.version = $version ORDER BY a.pattern_id;
 
 -- name: ground
 -- kind: read
--- Vectors, nearest patterns and what a version calibrates on, in the order of pattern_id.
-SELECT e.vector, a.neighbours, a.cosines, a.messages, a.held_messages
+-- Vectors, nearest patterns and what a version calibrates on, of the patterns from $first to $last
+-- in the order of pattern_id.
+SELECT a.pattern_id, e.vector, a.neighbours, a.cosines, a.messages, a.held_messages
 FROM assignment a
 JOIN model_version v ON v.version = a.version
 JOIN embedding e ON e.pattern_id = a.pattern_id AND e.encoder_version = v.encoder_version
-WHERE a.version = $version ORDER BY a.pattern_id;
+WHERE a.version = $version AND a.pattern_id BETWEEN $first AND $last
+ORDER BY a.pattern_id;
 
 -- name: message_counts
 -- kind: read

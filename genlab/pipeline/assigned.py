@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from genlab.config import LabellingSettings
@@ -29,6 +30,8 @@ from genlab.store import Store
 
 ACCEPTED = "accept"
 """How predictions were labelled that nobody looked at one by one: they prove nothing."""
+
+_PART = 50_000  # patterns whose vectors are read at a time, some 100 MB
 
 
 class Assigned(NamedTuple):
@@ -92,7 +95,7 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
     )
     rows.sort_indices()
     ids = strings(table["pattern_id"])
-    below = store.read("assignments.ground", version=version)
+    below = _ground(store, version, ids)
     vectors = matrix(below["vector"])
     messages = below["messages"].to_numpy()
     then = vectors[messages > 0].mean(axis=0) if messages.any() else None
@@ -112,6 +115,18 @@ def load_assigned(store: Store, version: int, components: int) -> Assigned:
         below["held_messages"].to_numpy(),
         table,
     )
+
+
+def _ground(store: Store, version: int, ids: np.ndarray) -> pa.Table:
+    """The rows of assignments.ground of ``ids`` (N,), ascending, in parts that each answer in time;
+    what was scored since the ids were read is left out."""
+    parts = []
+    for start in range(0, max(len(ids), 1), _PART):
+        part = ids[start : start + _PART]
+        first, last = (part[0], part[-1]) if len(part) else ("", "")
+        found = store.read("assignments.ground", version=version, first=first, last=last)
+        parts.append(found.filter(pc.is_in(found["pattern_id"], pa.array(part, pa.string()))))
+    return pa.concat_tables(parts)
 
 
 def load_labels(store: Store, assigned: Assigned) -> Labels:

@@ -11,6 +11,7 @@ import pytest
 from genlab.config import Settings
 from genlab.errors import InputError
 from genlab.labelling import lay_ground, propagate
+from genlab.pipeline.assigned import load_assigned
 from genlab.pipeline.labels import (
     export_labels,
     give_label,
@@ -56,7 +57,7 @@ def test_what_is_stored_is_what_the_labels_make_of_the_stored_rows(
     ids, names = table["pattern_id"].to_pylist(), sorted(set(given.values()))
     r = np.zeros((len(ids), 16), np.float32)
     np.put_along_axis(r, matrix(table["components"]), matrix(table["responsibilities"]), axis=1)
-    vectors = matrix(fitted.read("assignments.ground", version=1)["vector"])
+    vectors = matrix(fitted.read("assignments.ground", version=1, first="", last="~")["vector"])
     labels = np.array([names.index(given[p]) if p in given else -1 for p in ids])
     alone = propagate(
         lay_ground(vectors, r), labels, names, quick.labelling, table["novelty_p"].to_numpy()
@@ -319,3 +320,15 @@ def test_many_labels_are_one_gesture(fitted: Store) -> None:
     assert taken is not None
     assert (taken["group_id"], taken["patterns"], taken["how"]) == (group, 3, "accept")
     assert current(fitted) == {}
+
+
+def test_a_version_read_in_parts_is_the_same(
+    fitted: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_assigned(fitted, 1, 16)
+    monkeypatch.setattr("genlab.pipeline.assigned._PART", 7)
+    parts = load_assigned(fitted, 1, 16)
+    assert len(parts.pattern_ids) > 3 * 7
+    np.testing.assert_array_equal(parts.vectors, whole.vectors)
+    np.testing.assert_array_equal(parts.ground.near.rows, whole.ground.near.rows)
+    np.testing.assert_array_equal(parts.held, whole.held)
