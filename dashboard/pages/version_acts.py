@@ -91,8 +91,7 @@ def asked(desk: Desk, act: str, value: str | None) -> Any:
             ),
         ],
         className="gl-note gl-asked",
-        role="alertdialog",
-        **parts.attributes({"aria-label": question.strip()}),
+        role="status",
     )
 
 

@@ -229,7 +229,7 @@ def test_a_training_is_started_with_sliders_watched_and_cancelled(page, tmp_path
             page.click("#train-epochs >> text=a curriculum")
             page.wait_for_selector("#train-phases >> text=/endless: 5,000 epochs/")
             page.click("button[data-act=start]")
-            page.wait_for_selector("#train-progress >> text=/about .* left/")
+            page.wait_for_selector("#train-progress >> text=/about .* left/", timeout=150_000)
             page.click("#train-progress button[data-act=cancel]")
             page.wait_for_selector("#train-progress >> text=cancelled")
             versions = store.rows("model_versions.list")
