@@ -26,6 +26,7 @@ def create_app(workspace: Workspace, settings: Settings, store: Store | None = N
         enable_mcp=False,
         health_endpoint="_health",
     )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = frame.layout(PAGES)
     routes.register(app.server, desk)
     frame.register(app, desk, PAGES)

@@ -1,6 +1,7 @@
 """What surrounds every page: navigation, foot, help, the problem of the moment; and routing."""
 
 import getpass
+import json
 import logging
 from types import ModuleType
 from typing import Any
@@ -147,6 +148,13 @@ def register(app: Dash, desk: Desk, pages: list[ModuleType]) -> None:
         if not chosen or chosen == before:
             raise PreventUpdate
         return chosen
+
+    names = json.dumps({page.PATH: page.NAME for page in pages})
+    app.clientside_callback(
+        f"(path) => {{ const name = ({names})[path]; "
+        "document.title = name ? `${name} · genlab` : 'genlab'; }",
+        Input(ids.LOCATION, "pathname"),
+    )
 
     app.clientside_callback(
         "(_, name) => name ?? window.dash_clientside.no_update",

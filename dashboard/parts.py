@@ -162,7 +162,7 @@ def progress(done: float, total: float | None) -> Children:
         html.Div(style={"width": f"{100 * share:.1f}%"}),
         className="gl-progress",
         role="progressbar",
-        **attributes({"aria-valuenow": f"{100 * share:.0f}"}),
+        **attributes({"aria-label": "done, %", "aria-valuenow": f"{100 * share:.0f}"}),
     )
 
 

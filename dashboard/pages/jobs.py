@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
@@ -37,8 +38,12 @@ def layout(desk: Desk, search: str) -> Any:
                             html.Div(
                                 [
                                     html.H2("Logs of the services"),
-                                    dcc.RadioItems(names, names[0] if names else None, inline=True,
-                                                   id=ids.JOBS_FILE, className="gl-radios"),
+                                    html.Div(
+                                        dbc.RadioItems(names, names[0] if names else None,
+                                                       inline=True, id=ids.JOBS_FILE),
+                                        role="radiogroup",
+                                        **parts.attributes({"aria-label": "which service"}),
+                                    ),
                                 ],
                                 className="gl-between",
                             ),

@@ -11,6 +11,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note
+from dashboard.pages.fields import named
 from dashboard.pages.labels_acts import brought_in_line, refused
 from dashboard.state import Desk
 from genlab.errors import InputError
@@ -23,11 +24,11 @@ _MOST_BYTES = 20_000_000
 def layout() -> list[Any]:
     """The two buttons."""
     return [
-        dcc.Upload(
+        named("CSV file with labels", dcc.Upload(
             html.Button("import CSV", className="gl-button", type="button",
                         title="columns message_id (or text), label; maybe annotator, at"),
             id=ids.LABELS_UPLOAD, accept=".csv,text/csv", max_size=_MOST_BYTES,
-        ),
+        )),
         parts.button("export CSV", "export",
                      title="every labelled pattern, one of its messages each"),
         dcc.Download(id=ids.LABELS_DOWNLOAD),

@@ -79,7 +79,10 @@ def layout(desk: Desk, search: str) -> Any:
             dcc.Store(id=ids.MAP_PENDING),
             dcc.Store(id=ids.MAP_AIM),
             dcc.Store(id=ids.MAP_PAGE, data={"before": None}),
-            html.Main([toolbar, canvas], className="gl-main gl-main-fill"),
+            html.Main(
+                [html.H1(NAME, className="visually-hidden"), toolbar, canvas],
+                className="gl-main gl-main-fill",
+            ),
             map_panel.layout(),
         ],
         id=ids.MAP_DESK,
@@ -190,7 +193,7 @@ def register(app: Dash, desk: Desk) -> None:
     @app.callback(
         Output(ids.MAP_DETAIL, "children"),
         Input(ids.MAP_SELECTION, "data"),
-        Input(ids.MAP_TABS, "active_tab"),
+        Input(ids.MAP_TABS, "value"),
         Input(ids.DATA_KEY, "data"),
         Input(ids.MAP_PAGE, "data"),
     )

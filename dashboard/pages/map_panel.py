@@ -14,6 +14,7 @@ from genlab.labelling.suggest import Outlook
 from genlab.pipeline.labels import MAX_NOTE_LENGTH
 
 _SHOWN_TEXTS, _SHOWN_GIVEN = 3, 4
+_TABS = ["nearest", "component", "history", "messages"]
 
 
 def layout() -> Any:
@@ -51,13 +52,13 @@ def layout() -> Any:
             ),
             html.Section(
                 [
-                    dbc.Tabs(
-                        [
-                            dbc.Tab(label=name, tab_id=name)
-                            for name in ("nearest", "component", "history", "messages")
-                        ],
-                        id=ids.MAP_TABS,
-                        active_tab="nearest",
+                    html.Div(
+                        dbc.RadioItems(
+                            id=ids.MAP_TABS, options=_TABS, value=_TABS[0], inline=True,
+                            class_name="nav nav-tabs", input_class_name="btn-check",
+                            label_class_name="nav-link", label_checked_class_name="active",
+                        ),
+                        role="radiogroup", **parts.attributes({"aria-label": "what is around it"}),
                     ),
                     html.Div(id=ids.MAP_DETAIL, className="gl-detail"),
                 ]
