@@ -174,4 +174,4 @@ def _field(caption: str, child: Any, field: str | None = None, names: str | None
     role = {} if names else {"role": "group", "aria-label": caption}
     inner = [html.Span(hint, className="gl-hint"), html.Div(child, **parts.attributes(role))]
     more = {"id": field} if field else {}
-    return html.Div(html.Div(inner, className="gl-field-row"), **more)
+    return html.Div(html.Div(inner, className="gl-field-row"), **parts.attributes(more))

@@ -19,7 +19,7 @@ def moves(found: Difference, chosen: list | None) -> Any:
     """From what to what, the largest first; a click narrows the list below."""
     if not found.transitions:
         return None
-    buttons = []
+    buttons: list[Any] = []
     for row in found.transitions[:_MOVES]:
         move = [row[side] for side in SIDES]
         act = {"data-act": "widen" if move == chosen else "narrow", "data-value": json.dumps(move)}
@@ -94,8 +94,9 @@ def metrics_table(one: dict[str, Any], other: dict[str, Any]) -> Any:
     rows = []
     for metric in METRICS:
         x, y = mine.get(metric.name), theirs.get(metric.name)
-        change = "" if x is None or y is None or x == y else ("+" if y > x else "−")
-        change += metric.change(abs(y - x)) if change else ""
+        change = ""
+        if x is not None and y is not None and x != y:
+            change = ("+" if y > x else "−") + metric.change(abs(y - x))
         rows.append(
             [html.Span(metric.caption, title=metric.meaning), metric.show(x), metric.show(y),
              change]
