@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from serving import serve
 from synthetic_desk import fill
-from visits import PATHS, visit
+from visits import OUTSIDE, PATHS, visit
 
 from dashboard.pages import PAGES
 from genlab.config import load_settings
@@ -21,20 +21,6 @@ _SERIOUS = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
   return found.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) =>
     `${v.id}: ${v.nodes.slice(0, 4).map((n) => n.html.slice(0, 160) + " " + n.failureSummary)}`);
-}"""
-_OUTSIDE = """() => {
-  const wide = document.documentElement.scrollWidth - innerWidth;
-  const said = wide > 0 ? [`the document is ${wide} px too wide`] : [];
-  for (const box of document.querySelectorAll(".gl-panel, .gl-toolbar, .gl-foot, .gl-nav")) {
-    const edge = box.getBoundingClientRect();
-    for (const node of box.querySelectorAll("button, input, select, a, [role=tab]")) {
-      const at = node.getBoundingClientRect();
-      if (!at.width || getComputedStyle(node).position === "absolute") continue;
-      if (at.left < edge.left - 1 || at.right > edge.right + 1 || at.right > innerWidth + 1)
-        said.push(`${box.className}: ${node.outerHTML.slice(0, 120)}`);
-    }
-  }
-  return said;
 }"""
 _FOCUSED = """() => {
   const node = document.activeElement;
@@ -102,7 +88,7 @@ def test_nothing_hangs_over_the_edge_and_each_page_has_one_title(page, addresses
         visit(page, addresses[desk], each.PATH)
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
-            if said := page.evaluate(_OUTSIDE):
+            if said := page.evaluate(OUTSIDE):
                 found[f"{each.PATH} at {width}"] = said
         assert page.locator("h1").count() == 1, each.PATH
         assert page.title() == f"{each.NAME} · genlab"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,11 +18,20 @@ ENCODER, DIMENSION = "synthetic", 16
 TOP = 4
 
 
-def fill(store: Store, patterns: int, kinds: int, components: int, seed: int = 0) -> np.ndarray:
+def fill(
+    store: Store,
+    patterns: int,
+    kinds: int,
+    components: int,
+    seed: int = 0,
+    wordings: Sequence[str] = (),
+) -> np.ndarray:
     """Write patterns of ``kinds`` clusters and an active version; the kind of each (N,), in the
-    order of pattern_id.  Component c holds one kind, c % kinds."""
+    order of pattern_id.  Component c holds one kind, c % kinds.  ``wordings``: the texts of the
+    first patterns, instead."""
     rng = np.random.default_rng(seed)
     texts = [f"kind {i % kinds} wording {i // kinds}" for i in range(patterns)]
+    texts[: len(wordings)] = wordings
     ids = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
     order = np.argsort(np.array(ids))
     kind = (np.arange(patterns) % kinds)[order]
