@@ -56,6 +56,7 @@ class Road:
         self._page, self._address, self._folder = page, address, folder
         self._loghub, self._pictures = loghub, pictures
         self.steps: list[Step] = []
+        self.patterns = 0  # there are
 
     def walk(self, say: Callable[[str], None]) -> list[Step]:
         """Ingest, train, label; the decisions."""
@@ -66,6 +67,7 @@ class Road:
         self._picture("2-trained")
         with connect(self._folder, may_own=False) as store:
             analyst = Analyst(store, self._folder, self._loghub)
+            self.patterns = len(analyst.ids)
             self._open_map()
             self._picture("3-questions")
             while len(self.steps) < DECISIONS - 1 and self._share() < GOAL and self._ask(analyst):
@@ -123,9 +125,10 @@ class Road:
             self._picture("5-component")
         self._name(gesture.kind, gesture.patterns)
         self._settle()
-        about = {"search": f"search {gesture.word or 'everything'}"
-                 + (f" in {gesture.source}" if gesture.source else "")}  # fmt: skip
-        said = about.get(gesture.how, gesture.how)
+        said = gesture.how
+        if said == "search":
+            said = f"search “{gesture.word}”" if gesture.word else "everything"
+            said += f" in {gesture.source}" if gesture.source else ""
         self.steps.append(Step(said, gesture.kind, gesture.patterns, analyst.score()))
         self._clear()
         return True

@@ -15,13 +15,27 @@ from desk import wait_for
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Serve a closed workspace; the address."""
+    with owner(folder), web(folder) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def owner(folder: Path) -> Iterator[None]:
+    """The owner process alone."""
+    with _process("genlab.store", str(folder), folder=folder):
+        yield
+
+
+@contextlib.contextmanager
+def web(folder: Path) -> Iterator[str]:
+    """The dashboard alone; the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    web = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "6",
-           "--no-control-socket", "-b", f"127.0.0.1:{port}")  # fmt: skip
+    command = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "6",
+               "--no-control-socket", "-b", f"127.0.0.1:{port}")  # fmt: skip
     address = f"http://127.0.0.1:{port}"
-    with _process("genlab.store", str(folder), folder=folder), _process(*web, folder=folder):
+    with _process(*command, folder=folder):
         wait_for("the dashboard", 90, lambda: _answers(address))
         yield address
 
