@@ -67,7 +67,8 @@ def known_over_time(table: Any) -> go.Figure:
         )
     )
     fig.update_layout(showlegend=False)
-    fig.update_xaxes(title_text="time (UTC)", type="date")
+    alone = times if len(times) == 1 else None  # else its axis counts fractions of a second
+    fig.update_xaxes(title_text="time (UTC)", type="date", tickvals=alone)
     fig.update_yaxes(title_text="known", tickformat=".0%", range=[-0.02, 1.02], nticks=6)
     return fig
 
