@@ -39,7 +39,7 @@ class ComponentVAEConfig(BaseModel):
     layers: int = Field(default=2, ge=0)
     prior: PriorName = "mixture"
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    top_components: int = Field(default=4, ge=1)
+    top_components: int = Field(default=8, ge=1)
     log_sigma_min: float = -6.0
     log_sigma_max: float = 2.0
     vamp_pull: float = Field(default=0.0, ge=0)
