@@ -233,7 +233,8 @@ def test_the_panel_fits_a_small_screen(page, server: Served, store: Store) -> No
     page.keyboard.press("j")
     page.wait_for_function(ONE)
     panel = page.locator(".gl-panel").bounding_box()
-    inside = "#map-tabs .nav-link, .gl-panel .gl-actions .gl-button, .gl-panel input:not(.btn-check)"
+    fields = ".gl-panel input:not(.btn-check)"
+    inside = f"#map-tabs .nav-link, .gl-panel .gl-actions .gl-button, {fields}"
     for node in page.locator(inside).all():
         box = node.bounding_box()
         assert box["x"] >= panel["x"]
