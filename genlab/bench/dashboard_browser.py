@@ -181,7 +181,8 @@ def first_view(page: "Page", address: str) -> float:
 
 def wait_quiet(page: "Page", seconds: float = 8.0) -> None:
     """Until every server process has learnt from the labels."""
-    page.wait_for_function(_QUIET, arg={"seconds": seconds})
+    # By the clock: a page that stands still may draw no frames to poll at.
+    page.wait_for_function(_QUIET, arg={"seconds": seconds}, polling=200)
 
 
 def lasso(page: "Page", count: int) -> float:
