@@ -19,7 +19,7 @@ from genlab.pipeline.labels import give_label, propagate_labels
 from genlab.pipeline.tables import matrix
 from genlab.store import Store, connect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATTERNS, KINDS = 300, 4
 SAYS = "assignments.of_version"
@@ -163,7 +163,6 @@ def test_a_shadow_run_counts_new_messages_until_it_is_dropped(page, served: Serv
         assert store.rows("shadow_runs.running") == []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_is_started_with_sliders_watched_and_cancelled(page, tmp_path: Path) -> None:
     running = RunningDesk(tmp_path)
