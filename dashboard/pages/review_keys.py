@@ -15,12 +15,12 @@ from genlab.labelling import NO_LABEL
 def place(view: View, rows: np.ndarray, state: dict, before: dict, name: str) -> int:
     """Position in ``rows`` of what is to be shown.
 
-    The pattern asked for; while new data come in, the one shown before; else the row asked for.
+    The pattern asked for, also while new data come in; then the one shown before; else the row.
     """
     if before.get("list", name) != name:
         return 0
     refreshed = ctx.triggered_id == ids.DATA_KEY
-    wanted = before.get("pattern") if refreshed else state.get("pattern")
+    wanted = state.get("pattern") or (before.get("pattern") if refreshed else None)
     found = np.flatnonzero(view.assigned.pattern_ids[rows] == wanted)
     return int(found[0]) if len(found) else min(state["at"], len(rows) - 1)
 
