@@ -67,6 +67,10 @@ class Analyst:
         """What most messages of a pattern are about."""
         return str(self._most[self.ids.index(pattern_id)])
 
+    def messages(self, pattern_id: str) -> int:
+        """How many a pattern stands for."""
+        return int(self._counts[self.ids.index(pattern_id)])
+
     def score(self) -> Score:
         """Against the truth, as the tables stand."""
         right, known = self._right()

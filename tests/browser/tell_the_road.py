@@ -32,8 +32,7 @@ from visits import visit  # noqa: E402
 from genlab.store import connect  # noqa: E402
 
 DECISIONS, GOAL = 40, 0.95
-_PAYS = 0.005  # of all messages: what a question has to settle for the analyst to answer it
-_PAGES = 4  # of Review's list that the analyst reads
+_PAYS = 0.005  # of all messages: what an answer has to settle before smaller things come
 _QUIET = "() => genlabEvents.idle() && genlabDesk.ready()"
 _LEARNT = """() => { const at = new URLSearchParams(document.querySelector("#map-canvas")
   .dataset.coloursUrl.split("?")[1]);
@@ -70,12 +69,13 @@ class Road:
             self.patterns = len(analyst.ids)
             self._open_map()
             self._picture("3-questions")
-            while len(self.steps) < DECISIONS - 1 and self._share() < GOAL and self._ask(analyst):
+            while self._on() and self._ask(analyst, _PAYS):
                 say(self.line())
             self._picture("6-asked")
-            while len(self.steps) < DECISIONS - 1 and self._share() < GOAL:
-                if not self._correct(analyst):
-                    break
+            while self._on() and self._correct(analyst):
+                say(self.line())
+            self._open_map()
+            while self._on() and self._ask(analyst, 0.0):
                 say(self.line())
             if self._accept(analyst):
                 say(self.line())
@@ -92,6 +92,10 @@ class Road:
         return f"| {len(self.steps)} | {step.what} | {step.kind} | {step.patterns} | " + (
             " | ".join(share) + " |"
         )
+
+    def _on(self) -> bool:
+        """Whether a decision is left, but the one to accept, and the goal is not reached."""
+        return len(self.steps) < DECISIONS - 1 and self._share() < GOAL
 
     def _share(self) -> float:
         return self.steps[-1].score.right / self.steps[-1].score.messages if self.steps else 0.0
@@ -111,12 +115,12 @@ class Road:
         self._page.wait_for_function("genlabMap.get()?.stats().points > 0")
         self._page.wait_for_function(_LEARNT, timeout=60_000)
 
-    def _ask(self, analyst: Analyst) -> bool:
-        """Answer one of the questions offered; whether one paid."""
+    def _ask(self, analyst: Analyst, pays: float) -> bool:
+        """Answer one of the questions offered; whether one settled that share of all messages."""
         questions = self._page.locator(".gl-question").all()
         offered = [each.get_attribute("data-value") for each in questions]
         gesture = analyst.widest(offered)
-        if gesture is None or gesture.gain < _PAYS * analyst.score().messages:
+        if gesture is None or gesture.gain < pays * analyst.score().messages:
             return False
         self._select(gesture)
         if gesture.how == "search" and gesture.patterns > 4 and not self._taken("4-search"):
@@ -177,32 +181,27 @@ class Road:
         page.wait_for_selector("#map-head h2")
 
     def _correct(self, analyst: Analyst) -> bool:
-        """Correct the first wrong prediction of Review's list; whether there was one."""
+        """Correct the first wrong prediction of Review's list that pays; whether there was one."""
         page = self._page
         visit(page, self._address, "/review?order=messages")
-        for _ in range(_PAGES):
-            page.wait_for_selector("#review-table tr.gl-review-row")
-            for row in page.locator("#review-table tr.gl-review-row").all():
-                pattern = row.get_attribute("data-value")
-                kind = analyst.kind(pattern)
-                if row.locator("td").nth(2).inner_text().strip() == kind:
-                    continue
-                row.click()
-                page.wait_for_selector(f"tr[data-value='{pattern}'][aria-selected=true]")
-                if not self._taken("7-review"):
-                    self._picture("7-review")
-                page.fill("#review-new-label", kind)
-                page.press("#review-new-label", "Enter")
-                page.wait_for_selector(f"#review-status >> text=“{kind}”")
-                self._open_map()
-                self.steps.append(Step("Review, corrected", kind, 1, analyst.score()))
-                return True
-            onward = page.locator("#review-table button", has_text="on ›")
-            if onward.is_disabled():
+        page.wait_for_selector("#review-table tr.gl-review-row")
+        for row in page.locator("#review-table tr.gl-review-row").all():
+            pattern = row.get_attribute("data-value")
+            if analyst.messages(pattern) < _PAYS * analyst.score().messages:
                 return False
-            first = page.locator("#review-table tr.gl-review-row").first.get_attribute("data-value")
-            onward.click()
-            page.wait_for_selector(f"#review-table tr:first-child:not([data-value='{first}'])")
+            kind = analyst.kind(pattern)
+            if row.locator("td").nth(2).inner_text().strip() == kind:
+                continue
+            row.click()
+            page.wait_for_selector(f"tr[data-value='{pattern}'][aria-selected=true]")
+            if not self._taken("7-review"):
+                self._picture("7-review")
+            page.fill("#review-new-label", kind)
+            page.press("#review-new-label", "Enter")
+            page.wait_for_selector(f"#review-status >> text=“{kind}”")
+            self._open_map()
+            self.steps.append(Step("Review, corrected", kind, 1, analyst.score()))
+            return True
         return False
 
     def _accept(self, analyst: Analyst) -> bool:
