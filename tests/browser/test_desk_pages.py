@@ -246,7 +246,7 @@ def test_what_was_accepted_in_bulk_is_taken_back_one_by_one_or_whole(page, serve
         page.wait_for_selector("#review-about >> text=No bulk acceptance stands")
         assert len(labels(store)) == len(before) - 20
         page.keyboard.press("u")  # the clearing: nothing to clear any more
-        page.wait_for_selector("#review-status >> text=/Took back/")
+        page.wait_for_selector("#review-status >> text=/Took back 1 pattern:/")
         (group,) = {r["group_id"] for r in store.rows("label_names.gestures",
                     label_id=_id(store, "net"), limit=20) if r["how"] == "accept"}  # fmt: skip
         store.write("labels.take_back", action="redo", group_id=group, annotator="test")

@@ -261,7 +261,12 @@ def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
         page.keyboard.press("u")
         page.wait_for_selector("#review-status >> text=/Took back/")
         assert len(store.rows("labels.current")) == labelled
-        page.select_option("#review-precision", "0.9")
+        let_learn(store)  # a lesson changes the offer, and an old offer is refused
+        page.reload()
+        page.wait_for_selector("#review-offer:not([data-dash-is-loading]) button")
+        with page.expect_response(lambda r: "review-offer" in (r.request.post_data or "")):
+            page.select_option("#review-precision", "0.9")
+        page.wait_for_selector("#review-offer:not([data-dash-is-loading]) button")
         page.click("button[data-act=accept-all]")
         page.wait_for_selector("#review-status >> text=/Accepted/")
         assert len(store.rows("labels.current")) > labelled + 100
