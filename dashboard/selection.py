@@ -29,7 +29,7 @@ class Selected(NamedTuple):
 def summarise(view: View, pattern_ids: Sequence[str]) -> Selected:
     """Describe a selection; ids that the version has not scored are passed over."""
     assigned, spread = view.assigned, view.spread
-    rows = known_rows(view, pattern_ids)
+    rows = view.assigned.known_rows(pattern_ids)
     counts = assigned.message_counts[rows]
     order = np.argsort(-counts, kind="stable")
     rows, counts = rows[order], counts[order]
@@ -54,14 +54,13 @@ def summarise(view: View, pattern_ids: Sequence[str]) -> Selected:
     )
 
 
-def known_rows(view: View, pattern_ids: Sequence[str]) -> np.ndarray:
-    """Rows of those patterns that the version has scored."""
-    ids = view.assigned.pattern_ids.astype(str)
-    wanted = np.asarray(list(pattern_ids), dtype=str)
-    if not len(ids) or not len(wanted):
-        return np.zeros(0, int)
-    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    return np.unique(at[ids[at] == wanted])
+def stepped(known: Sequence[str], chosen: str | None, step: int) -> str:
+    """The one ``step`` further than the chosen, the first where none is; not past the ends.
+
+    ``known`` holds one at least.
+    """
+    at = known.index(chosen) + step if chosen in known else 0
+    return known[min(max(at, 0), len(known) - 1)]
 
 
 def label_of_key(key: str, names: Sequence[str]) -> str | None:

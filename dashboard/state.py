@@ -34,6 +34,7 @@ from genlab.pipeline.labels import (
 )
 from genlab.pipeline.preview import Preview, preview
 from genlab.pipeline.spreading import Spreader, Taught, stored
+from genlab.pipeline.suggest import unsure
 from genlab.store import Store, Workspace
 
 RETRY_SECONDS = 4.0  # a page says sooner than a command that the owner does not answer
@@ -145,9 +146,7 @@ class Desk:
         patterns = len(assigned.pattern_ids)
         key = (assigned.version, patterns, seq, self.store.rows("remarks.seq")[0]["seq"])
         if self._doubts is None or self._doubts[0] != key:
-            doubted = self.store.read("remarks.unsure")["pattern_id"].to_pylist()
-            mask = np.isin(assigned.pattern_ids.astype(str), np.array(doubted, dtype=str))
-            self._doubts = key, mask
+            self._doubts = key, unsure(self.store, assigned)
         return self._doubts[1]
 
     def key(self) -> dict[str, int]:
@@ -242,8 +241,7 @@ class Desk:
         with self._lock:
             if key in self._filters:
                 return self._filters[key]
-        found = set(self.store.read(name, **params)["pattern_id"].to_pylist())
-        mask = np.fromiter((p in found for p in view.assigned.pattern_ids), bool)
+        mask = view.assigned.holds(self.store.read(name, **params)["pattern_id"].to_pylist())
         with self._lock:
             self._filters[key] = mask
             while len(self._filters) > _FILTERS_HELD:

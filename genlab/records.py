@@ -59,3 +59,18 @@ class Batch(NamedTuple):
     rejected: list[Rejected]
     position: FilePosition | None  # state after the batch; None for standard input
     lines: int  # lines (or records) of input this batch stands for, blank ones not counted
+
+
+class Condition(NamedTuple):
+    """What an alert rule can watch."""
+
+    said: str  # with {} for the threshold
+    unit: str  # of the threshold, "" for none
+
+
+CONDITIONS = {
+    "novel-group": Condition("a new group of novel messages", ""),
+    "flagged-rate": Condition("more than {} flagged messages an hour", "messages per hour"),
+    "back": Condition("something muted or resolved is back", ""),
+    "known-share": Condition("less than {} % of a day's messages known", "percent"),
+}

@@ -10,6 +10,7 @@ from dashboard import ids, parts
 from dashboard.pages.fields import named
 from dashboard.pages.fields import search as search_field
 from dashboard.pages.overview_span import pattern_link
+from dashboard.selection import stepped
 from dashboard.state import Desk
 
 PATH, NAME = "/devices", "Devices"
@@ -82,9 +83,7 @@ def register(app: Dash, desk: Desk) -> None:
         known = [row["device"] for row in _rows(desk, query or "", order)]
         if not known:
             raise PreventUpdate
-        step = 1 if event["key"] == "j" else -1
-        at = known.index(chosen) + step if chosen in known else 0
-        return known[min(max(at, 0), len(known) - 1)]
+        return stepped(known, chosen, 1 if event["key"] == "j" else -1)
 
     @app.callback(
         Output(ids.DEVICES_PANEL, "children"),

@@ -11,6 +11,7 @@ from dashboard.foot import cancel_job
 from dashboard.notes import note
 from dashboard.pages.jobs_detail import detail, schedules_table, service_log, service_names
 from dashboard.pages.jobs_table import jobs_table, latest
+from dashboard.selection import stepped
 from dashboard.state import Desk
 from genlab.errors import GenlabError
 
@@ -135,5 +136,4 @@ def neighbour(desk: Desk, chosen: str | None, step: int) -> str:
     known = [job["job_id"] for job in latest(desk)]
     if not known:
         raise PreventUpdate
-    at = known.index(chosen) + step if chosen in known else 0
-    return known[min(max(at, 0), len(known) - 1)]
+    return stepped(known, chosen, step)

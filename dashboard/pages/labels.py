@@ -10,6 +10,7 @@ from dashboard.notes import note, undone_note
 from dashboard.pages import labels_files, labels_panel
 from dashboard.pages.labels_acts import Typed, brought_in_line, change, refused
 from dashboard.pages.labels_agreement import agreement_card
+from dashboard.selection import stepped
 from dashboard.state import Desk
 from genlab.errors import InputError, StoreError, StoreUnavailable
 
@@ -133,8 +134,7 @@ def neighbour(desk: Desk, chosen: str | None, step: int) -> str:
     known = [row["label_id"] for row in desk.store.rows("label_names.list")]
     if not known:
         raise PreventUpdate
-    at = known.index(chosen) + step if chosen in known else 0
-    return known[min(max(at, 0), len(known) - 1)]
+    return stepped(known, chosen, step)
 
 
 def labels_table(rows: list[dict[str, Any]], chosen: str | None) -> Any:

@@ -10,6 +10,7 @@ from dashboard import ids, parts
 from dashboard.figures.palette import LABEL_COLOURS
 from dashboard.pages.labels_acts import patterns_of
 from dashboard.pages.labels_history import history
+from dashboard.routes import component_names
 from dashboard.selection import winners
 from dashboard.state import Desk
 from genlab.errors import InputError, NotReady
@@ -209,10 +210,7 @@ def component_options(desk: Desk, row: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     if row["name"] not in view.labels.names:
         return []
-    names = {
-        each["component"]: each["name"]
-        for each in desk.store.rows("model_versions.components", version=view.assigned.version)
-    }
+    names = component_names(desk, view)
     own = np.flatnonzero(view.labels.given == view.labels.names.index(row["name"]))
     found, counts = np.unique(winners(view)[own], return_counts=True)
     return [

@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import ids
 from dashboard.notes import confirm_note, note, overtaken_note, settled_note, undone_note
 from dashboard.pages.map_event import HOW, Event
-from dashboard.selection import component_of, known_rows, walked
+from dashboard.selection import component_of, walked
 from dashboard.state import Desk, View
 from genlab.errors import GenlabError
 from genlab.labelling import NO_LABEL, Suggestion
@@ -125,7 +125,7 @@ def _label(desk: Desk, event: Event) -> Answer:
 
 def _asks(view: View, event: Event, name: str | None) -> bool:
     """Whether a selection is large, or loses labels; of one pattern both are plain to see."""
-    given = view.labels.given[known_rows(view, event.ids)]
+    given = view.labels.given[view.assigned.known_rows(event.ids)]
     kept = view.labels.names.index(name) if name in view.labels.names else NO_LABEL
     return len(event.ids) > CONFIRM_ABOVE or bool(((given != NO_LABEL) & (given != kept)).any())
 
@@ -210,7 +210,7 @@ def _walk(desk: Desk, event: Event) -> Answer:
     view = desk.view()
     verdict, source, query = event.filters
     if event.act == "component":
-        rows, kind = component_of(view, known_rows(view, event.ids)), "component"
+        rows, kind = component_of(view, view.assigned.known_rows(event.ids)), "component"
     elif event.act == "select-shown":
         query = query if event.value is None else event.value
         shown = desk.shown(view, verdict, source, query)
@@ -219,7 +219,7 @@ def _walk(desk: Desk, event: Event) -> Answer:
     else:
         kind = "component" if event.kind == "component" else "walk"
         shown = desk.shown(view, verdict, source, query)
-        rows = walked(view, known_rows(view, event.ids), kind, int(event.value), shown)
+        rows = walked(view, view.assigned.known_rows(event.ids), kind, int(event.value), shown)
     if not len(rows):
         return Answer(note("Nothing is shown: widen the search or the filters."))
     found = [str(view.assigned.pattern_ids[row]) for row in rows]
@@ -230,8 +230,8 @@ def _queue(view: View, event: Event) -> Any:
     """The next questions, those of this sitting left out while there are others."""
     if not event.walking:
         return no_update
-    ids_of = view.assigned.pattern_ids.astype(str)
-    asked = np.isin(ids_of, np.array(event.asked, dtype=str))
+    ids_of = view.assigned.pattern_ids
+    asked = view.assigned.holds(event.asked)
     found = questions(view, asked)
     fresh = [each for each in found if not asked[each.index]]
     chosen = fresh or found

@@ -1,5 +1,6 @@
 """Review: predictions, what was accepted in bulk, and doubted labels, gone through by keyboard."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -118,10 +119,9 @@ def register(app: Dash, desk: Desk) -> None:
             none = parts.empty(str(error), "genlab train")
             return none, [], [], acts, [], True, parts.options(every), {}
         options = parts.options([*every, *((each, each) for each in view.labels.names)])
-        audited = audited_in(desk)
-        lists = {key: listed(view, key, None, audited, order, chosen_of(label)) for key in LISTS}
+        lists = lists_in(desk, view, LISTS, name, order, chosen_of(label))
         tabs = review_list.tabs(name, {key: len(each.rows) for key, each in lists.items()})
-        found = found_in(desk, view, name, order, chosen_of(label))
+        found = lists[name]
         about = about_list(desk, view, name, found)
         hidden = name != "predictions"
         if not len(found.rows):
@@ -171,7 +171,7 @@ def register(app: Dash, desk: Desk) -> None:
         if act == "page":
             return {"at": int(value)}, no_update, no_update, no_update
         if act == "move":
-            rows = found_in(desk, view, name, order, chosen_of(label)).rows
+            rows = lists_in(desk, view, [name], name, order, chosen_of(label))[name].rows
             moved = int(np.clip(shown.get("at", 0) + int(value), 0, max(len(rows) - 1, 0)))
             return {"at": moved}, no_update, no_update, no_update
         if act in ("undo", "redo", "take-gesture"):
@@ -220,15 +220,13 @@ def list_of(search: str | None) -> str:
     return name if name in LISTS else "predictions"
 
 
-def found_in(desk: Desk, view: View, name: str, order: str, label: str) -> Listed:
-    """One of the lists, as the page shows it."""
-    checked = check(view, desk.settings.labelling) if name == "accepted" else None
-    return listed(view, name, checked, audited_in(desk), order, label)
-
-
-def audited_in(desk: Desk) -> set[str]:
-    """Patterns whose label was looked at once more."""
-    return {row["pattern_id"] for row in desk.store.rows("label_names.audited")}
+def lists_in(
+    desk: Desk, view: View, names: Iterable[str], shown: str, order: str, label: str
+) -> dict[str, Listed]:
+    """Some of the lists; what was accepted is judged only where it is ``shown``, which costs."""
+    audited = {row["pattern_id"] for row in desk.store.rows("label_names.audited")}
+    checked = check(view, desk.settings.labelling) if shown == "accepted" else None
+    return {name: listed(view, name, checked, audited, order, label) for name in names}
 
 
 def about_list(desk: Desk, view: View, name: str, found: Listed) -> Any:

@@ -7,7 +7,7 @@ from dash import ctx
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids
-from dashboard.selection import known_rows, label_of_key
+from dashboard.selection import label_of_key
 from dashboard.state import View
 from genlab.labelling import NO_LABEL
 
@@ -40,7 +40,7 @@ def shown_of(
 
 def changed_since(view: View, shown: dict[str, Any], act: str) -> str:
     """Why an answer to what was shown no longer fits; "" when it does."""
-    rows = known_rows(view, [shown["pattern"]])
+    rows = view.assigned.known_rows([shown["pattern"]])
     if not len(rows):
         return "The version in force has not scored this pattern: look again."
     has = view.labels.given[rows[0]]

@@ -10,7 +10,6 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.notes import note, settled_note, undone_note
-from dashboard.selection import known_rows
 from dashboard.state import Desk
 from genlab.errors import InputError
 from genlab.labelling import NO_LABEL
@@ -120,7 +119,7 @@ def register(app: Dash, desk: Desk) -> None:
         if not shown or not value:
             return here, note("Nothing chosen, or nothing said."), no_update, *stay
         view = desk.view()
-        if (view.labels.given[known_rows(view, shown)] != NO_LABEL).any():
+        if (view.labels.given[view.assigned.known_rows(shown)] != NO_LABEL).any():
             told = note("Somebody labelled some of these since they were shown: look again.")
             return here, told, view.key, *stay
         following = {**here, "key": None}  # what stands in its place then

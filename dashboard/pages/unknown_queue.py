@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dashboard.selection import known_rows
 from dashboard.state import Desk, View
 from genlab.config import LabellingSettings
 from genlab.pipeline.explain import Vocabulary, vocabulary
@@ -94,9 +93,8 @@ def read_decided(desk: Desk, view: View) -> Decided:
     """As of now."""
     rows = {row["pattern_id"]: row for row in desk.store.rows("review.decided")}
     state = np.full(len(view.assigned.pattern_ids), "new", dtype="<U9")
-    ids = [str(view.assigned.pattern_ids[i]) for i in known_rows(view, list(rows))]
-    for i, pattern_id in zip(known_rows(view, ids), ids, strict=True):
-        state[i] = rows[pattern_id]["state"]
+    for i in view.assigned.known_rows(rows):
+        state[i] = rows[view.assigned.pattern_ids[i]]["state"]
     return Decided(state, rows)
 
 

@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts
 from dashboard.pages import unknown_decide
+from dashboard.pages.fields import named
 from dashboard.pages.map import ALL
 from dashboard.pages.unknown_alerts import alerts_section
 from dashboard.pages.unknown_list import budget_note, queue_list
@@ -25,6 +26,7 @@ from dashboard.pages.unknown_queue import (
     sections,
     unfolded,
 )
+from dashboard.routes import component_names
 from dashboard.state import Desk
 from genlab.errors import NotReady
 from genlab.pipeline.review import OPEN, STATES
@@ -53,11 +55,17 @@ def layout(desk: Desk, search: str) -> Any:
                         [
                             html.H1("Unknowns"),
                             html.Div(id=ids.UNKNOWNS_BUDGET),
-                            _select(ids.UNKNOWNS_VERDICT, "verdict", verdict,
-                                    [(ALL, "every verdict"), *((v, v) for v in MEANING)]),
-                            _select(ids.UNKNOWNS_STATE, "state", state,
+                            named("verdict", dbc.Select(
+                                id=ids.UNKNOWNS_VERDICT, value=verdict, size="sm",
+                                class_name="w-auto",
+                                options=parts.options(
+                                    [(ALL, "every verdict"), *((v, v) for v in MEANING)]))),
+                            named("state", dbc.Select(
+                                id=ids.UNKNOWNS_STATE, value=state, size="sm",
+                                class_name="w-auto",
+                                options=parts.options(
                                     [("open", "new, ongoing, regressed"), (ALL, "every state"),
-                                     *((s, s) for s in STATES)]),
+                                     *((s, s) for s in STATES)]))),
                         ],
                         className="gl-head gl-unknowns-head",
                     ),
@@ -129,10 +137,7 @@ def register(app: Dash, desk: Desk) -> None:
                 labels,
                 done,
             )
-        names = {
-            row["component"]: row["name"]
-            for row in desk.store.rows("model_versions.components", version=view.assigned.version)
-        }
+        names = component_names(desk, view)
         item = items[at]
         shown = [str(view.assigned.pattern_ids[row]) for row in item.rows]
         lines = queue_list(view, found, decided, names, item.key, look)
@@ -214,13 +219,3 @@ def group_line(items: Sequence[Item], at: int) -> int:
     while items[at].member:
         at -= 1
     return at
-
-
-def _select(store: str, what: str, value: Any, choices: list[tuple[str, str]]) -> Any:
-    return html.Div(
-        [
-            html.Label(what, htmlFor=store, className="visually-hidden"),
-            dbc.Select(id=store, value=value, size="sm", options=parts.options(choices),
-                       class_name="w-auto"),
-        ]
-    )  # fmt: skip

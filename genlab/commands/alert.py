@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, show, table
+from genlab.records import CONDITIONS
 
 
 @click.group()
@@ -29,7 +30,7 @@ def alert() -> None:
     "--when",
     "condition",
     required=True,
-    type=click.Choice(["novel-group", "flagged-rate", "back", "known-share"]),
+    type=click.Choice(list(CONDITIONS)),
     help="What to watch.",
 )
 @click.option(
@@ -66,7 +67,7 @@ def add(
 
 
 @alert.command("list", epilog=example("genlab alert list --json"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def list_(desk: Desk, as_json: bool) -> None:
     """The rules, and whether their last alerts arrived; web addresses without what is secret."""
@@ -105,7 +106,7 @@ def test(desk: Desk, name: str) -> None:
 
 
 @alert.command(epilog=example("genlab alert check"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def check(desk: Desk, as_json: bool) -> int:
     """Look at every rule now and send what is due, as `genlab up` does.

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, show, table
 
 
 @click.command(epilog=example("genlab status --json"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def status(desk: Desk, as_json: bool) -> None:
     """What is stored, which version is in force, what runs."""
@@ -49,7 +49,7 @@ def status(desk: Desk, as_json: bool) -> None:
 
 
 @click.command(epilog=example("genlab doctor"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def doctor(desk: Desk, as_json: bool) -> int:
     """Check the workspace, end stale jobs, name what is wrong and what to do.

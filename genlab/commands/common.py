@@ -49,6 +49,9 @@ def desk_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
 def example(text: str) -> str:
     """An epilog that shows how the command is used."""
     return "\b\nExample:\n  " + "\n  ".join(text.strip().splitlines())

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, progress, show
+from genlab.commands.common import Desk, desk_options, example, json_option, progress, show
 from genlab.errors import InputError
 
 _FORMATS = ["auto", "text", "jsonl", "csv", "syslog", "journal", "otlp"]
@@ -27,7 +27,7 @@ _FORMATS = ["auto", "text", "jsonl", "csv", "syslog", "journal", "otlp"]
 @click.option("--device-field", help="Field that holds the device.")
 @click.option("--severity-field", help="Field that holds the severity.")
 @click.option("--follow", is_flag=True, help="Keep reading as files grow; end with Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def ingest(desk: Desk, paths: tuple[str, ...], format_: str, as_json: bool, **fields: Any) -> None:
     """Read files, folders, globs or standard input (-) into the workspace.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, show, table
 from genlab.errors import NotReady
 
 
@@ -18,7 +18,7 @@ def label() -> None:
 @label.command("import", epilog=example("genlab label import labels.csv"))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--annotator", default=getpass.getuser, help="Who, where the file does not say.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def import_(desk: Desk, file: Path, annotator: str, as_json: bool) -> None:
     """Read a CSV with columns message_id (or text), label, and maybe annotator, at."""
@@ -56,7 +56,7 @@ def export(desk: Desk, file: Path) -> None:
 
 @click.command(epilog=example("genlab suggest -n 10"))
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def suggest(desk: Desk, count: int, as_json: bool) -> None:
     """What to label next, how many messages each answer would settle, and whether it pays."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, show, table
 
 _data_option = click.option(
     "--data",
@@ -17,7 +17,6 @@ _data_option = click.option(
 _only_option = click.option(
     "--only", multiple=True, help="A data set to run (default: all there are)."
 )
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
@@ -33,7 +32,7 @@ def bench() -> None:
 )
 @click.option("--lines", default=200_000, show_default=True, type=click.IntRange(min=1000))
 @click.option("--encode-lines", default=20_000, show_default=True, type=click.IntRange(min=100))
-@_json_option
+@json_option
 @desk_options
 def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_json: bool) -> None:
     """Ingest, embedding, training and scoring rates, beside drain3 and sentence-transformers."""
@@ -53,7 +52,7 @@ def throughput(desk: Desk, data: Path | None, lines: int, encode_lines: int, as_
 
 @bench.command(epilog=example("genlab bench store --seconds 60"))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=1))
-@_json_option
+@json_option
 @desk_options
 def store(desk: Desk, seconds: float, as_json: bool) -> None:
     """One labeller, readers, an ingester and a trainer at once: latencies, losses."""
@@ -76,7 +75,7 @@ def store(desk: Desk, seconds: float, as_json: bool) -> None:
 @_only_option
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per kind.")
-@_json_option
+@json_option
 @desk_options
 def triage(
     desk: Desk,
@@ -110,7 +109,7 @@ def triage(
 
 @bench.command(epilog=example("genlab bench training --patterns 10000"))
 @click.option("--patterns", default="10000,30000,100000", show_default=True, help="Sizes.")
-@_json_option
+@json_option
 @desk_options
 def training(desk: Desk, patterns: str, as_json: bool) -> None:
     """An epoch beside k-means and GaussianMixture; scoring; what a label costs; as data grow."""
@@ -134,7 +133,7 @@ def training(desk: Desk, patterns: str, as_json: bool) -> None:
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default=600, show_default=True, type=click.IntRange(min=10))
 @click.option("--batch", default=10, show_default=True, type=click.IntRange(min=1))
-@_json_option
+@json_option
 @desk_options
 def asking(
     desk: Desk,
@@ -168,7 +167,7 @@ def asking(
 @click.option("--pool", default=10_000, show_default=True, type=click.IntRange(min=500))
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--held-out/--no-held-out", default=True, help="Train without each digit in turn.")
-@_json_option
+@json_option
 @desk_options
 def images(desk: Desk, pool: int, seeds: int, held_out: bool, as_json: bool) -> None:
     """MNIST with 100 labels beside its peers, Fashion-MNIST as strangers, digits held out."""
@@ -203,7 +202,7 @@ def images(desk: Desk, pool: int, seeds: int, held_out: bool, as_json: bool) -> 
 )
 @click.option("--only", multiple=True, help="A data set to run; mnist is fetched only by name.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
-@_json_option
+@json_option
 @desk_options
 def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_json: bool) -> None:
     """The three priors, and the curriculum with each phase left out."""
@@ -226,7 +225,7 @@ def priors(desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, as_
 @click.option("--only", multiple=True, help="A case to run, e.g. loghub/kinds (default: all).")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--labels", default="1,3,5,10", show_default=True, help="Labels per class.")
-@_json_option
+@json_option
 @desk_options
 def novelty(
     desk: Desk, data: Path | None, only: tuple[str, ...], seeds: int, labels: str, as_json: bool
@@ -261,7 +260,7 @@ def novelty(
     help="The folder that holds clinc150/ (default: digits and the fleet alone).",
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
-@_json_option
+@json_option
 @desk_options
 def growth(desk: Desk, data: Path | None, seeds: int, as_json: bool) -> None:
     """New kinds arrive in ten runs: do they find room, and do the old ones stay?"""
@@ -287,7 +286,7 @@ def _numbers(said: str, example: str) -> tuple[int, ...]:
 @click.option(
     "--patterns", default="20000,100000,500000", show_default=True, help="Sizes to measure at."
 )
-@_json_option
+@json_option
 @desk_options
 def dashboard(desk: Desk, patterns: str, as_json: bool) -> None:
     """Waiting times at the desk in a real Chromium, traffic and memory, beside plain Plotly."""

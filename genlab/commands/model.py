@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, progress, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, progress, show, table
 from genlab.config import with_overrides
 from genlab.store import Store
 
@@ -18,7 +18,7 @@ _PRIORS = ["standard_normal", "mixture", "vamp"]
 @click.option("--prior", type=click.Choice(_PRIORS), help="Starts from nothing.")
 @click.option("--components", help="K, or auto; starts from nothing.")
 @click.option("--fresh", is_flag=True, help="From nothing, not from the active version.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def train(
     desk: Desk,
@@ -79,7 +79,7 @@ def run_training(desk: Desk, fresh: bool = False) -> Any:
 
 
 @click.command(epilog=example("genlab score"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def score(desk: Desk, as_json: bool) -> None:
     """Embed and score what came in since, under the active version; no training."""
@@ -137,7 +137,7 @@ def _unscored(store: Store) -> str:
 
 
 @click.command(epilog=example("genlab versions --json"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def versions(desk: Desk, as_json: bool) -> None:
     """The model versions, newest first: metrics, and what each training did to the components."""

@@ -2,7 +2,7 @@
 
 import click
 
-from genlab.commands.common import Desk, desk_options, example, show, table
+from genlab.commands.common import Desk, desk_options, example, json_option, show, table
 from genlab.pipeline.tokens import ROLES
 
 
@@ -29,7 +29,7 @@ def add(desk: Desk, name: str, role: str, days: float | None) -> None:
 
 
 @token.command("list", epilog=example("genlab token list"))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @desk_options
 def list_(desk: Desk, as_json: bool) -> None:
     """Tokens that were not revoked."""

@@ -14,24 +14,10 @@ from genlab.pipeline.assigned import active_version, load_assigned, load_labels
 from genlab.pipeline.channels import DeliveryFailed, deliver, masked, parse_target
 from genlab.pipeline.review import flag_queue, strangers
 from genlab.pipeline.tables import strings
+from genlab.records import CONDITIONS
 from genlab.store import Store
 
 MAX_DETAILS = 20  # patterns or groups that one alert names
-
-
-class Condition(NamedTuple):
-    """What a rule can watch."""
-
-    said: str  # with {} for the threshold
-    unit: str  # of the threshold, "" for none
-
-
-CONDITIONS = {
-    "novel-group": Condition("a new group of novel messages", ""),
-    "flagged-rate": Condition("more than {} flagged messages an hour", "messages per hour"),
-    "back": Condition("something muted or resolved is back", ""),
-    "known-share": Condition("less than {} % of a day's messages known", "percent"),
-}
 
 
 class Firing(NamedTuple):

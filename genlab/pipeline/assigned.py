@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ class Assigned(NamedTuple):
 
     version: int
     components: int  # K
-    pattern_ids: np.ndarray  # (N,) str, ascending
+    pattern_ids: np.ndarray  # (N,) objects, ascending
     canonical_texts: np.ndarray  # (N,) str
     message_counts: np.ndarray  # (N,) int64
     responsibilities: sparse.csr_matrix  # (N, K)
@@ -52,17 +53,34 @@ class Assigned(NamedTuple):
     held: np.ndarray  # (N,) of them kept back for calibration
     table: pa.Table  # everything as stored, the same rows
 
-    def rows_of(self, pattern_ids: list[str]) -> np.ndarray:
+    def rows_of(self, pattern_ids: Collection[str]) -> np.ndarray:
         """Rows of the given patterns; InputError for one that is not assigned."""
-        known = self.pattern_ids.astype(str)
-        wanted = np.asarray(pattern_ids, dtype=str)
-        at = np.searchsorted(known, wanted).clip(max=max(len(known) - 1, 0))
-        if len(wanted) and (not len(known) or (known[at] != wanted).any()):
+        at, there = self._places(pattern_ids)
+        if not there.all():
             raise InputError(
-                f"some of {len(wanted)} patterns are not scored by version {self.version}: "
+                f"some of {len(at)} patterns are not scored by version {self.version}: "
                 "run `genlab score`, then try again"
             )
         return at
+
+    def known_rows(self, pattern_ids: Collection[str]) -> np.ndarray:
+        """Rows, ascending, of those of the given patterns that are assigned."""
+        at, there = self._places(pattern_ids)
+        return np.unique(at[there])
+
+    def holds(self, pattern_ids: Collection[str]) -> np.ndarray:
+        """(N,) bool: which rows are among the given patterns, assigned or not."""
+        mask = np.zeros(len(self.pattern_ids), dtype=bool)
+        mask[self.known_rows(pattern_ids)] = True
+        return mask
+
+    def _places(self, pattern_ids: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Of each pattern its row, and whether it is there."""
+        wanted = np.array(list(pattern_ids), dtype=object)
+        if not len(self.pattern_ids):
+            return np.zeros(len(wanted), int), np.zeros(len(wanted), bool)
+        at = np.searchsorted(self.pattern_ids, wanted).clip(max=len(self.pattern_ids) - 1)
+        return at, self.pattern_ids[at] == wanted
 
 
 class Labels(NamedTuple):

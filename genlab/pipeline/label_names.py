@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from genlab.errors import InputError
 from genlab.labelling.agreement import Agreement, agreements
-from genlab.pipeline.labels import _checked as checked_name
-from genlab.pipeline.labels import give_label
+from genlab.pipeline.labels import checked_name, give_label
 from genlab.store import Store
 
 MAX_DESCRIPTION = 500  # characters

@@ -86,7 +86,7 @@ def give_labels(
 
     ``group``: the gesture's id, where it may come twice; what is stored already stays as it is.
     """
-    checked = [_checked(label) for label in labels]
+    checked = [None if label is None else checked_name(label) for label in labels]
     none = [None] * len(checked)
     return _append(store, list(pattern_ids), checked, none, how, annotator, seen, group)
 
@@ -192,7 +192,7 @@ def import_labels(store: Store, path: Path, annotator: str) -> Imported:
         if not (row["label"] or "").strip():
             raise InputError(f"{path}, line {number}: the label is empty")
         try:
-            label = _checked(plain(row["label"]))
+            label = checked_name(plain(row["label"]))
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from None
         at = _parse_time(row.get("at"), path, number)
@@ -277,9 +277,8 @@ def _append(
     return group
 
 
-def _checked(label: str | None) -> str | None:
-    if label is None:
-        return None
+def checked_name(label: str) -> str:
+    """A label's name without space around it; InputError where it can be none."""
     name = label.strip()
     if not name or len(name) > MAX_LABEL_LENGTH or any(ord(c) < 32 for c in name):
         raise InputError(

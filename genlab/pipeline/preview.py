@@ -33,7 +33,7 @@ def preview(
     label: str | None,
 ) -> Preview:
     """What ``label`` (None clears) on these patterns would do to what is believed ``now``."""
-    rows = assigned.rows_of(list(pattern_ids))
+    rows = assigned.rows_of(pattern_ids)
     then = spreader.imagine(assigned, relabelled(labels, rows, label))
     standing = store.rows("labels.of_patterns", pattern_ids=list(pattern_ids))
     replaced = Counter(row["annotator"] for row in standing if row["label"] != label)

@@ -42,6 +42,11 @@ def ask(
     return found
 
 
+def unsure(store: Store, assigned: Assigned) -> np.ndarray:
+    """(N,) bool: patterns that somebody looked at without deciding."""
+    return assigned.holds(store.read("remarks.unsure")["pattern_id"].to_pylist())
+
+
 def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
     """The ``count`` questions that together settle the most messages, best first.
 
@@ -52,9 +57,7 @@ def suggestions(store: Store, settings: LabellingSettings, count: int) -> Asked:
     assigned = load_assigned(store, active["version"], active["components"])
     labels = load_labels(store, assigned)
     now = spread(assigned, labels, settings)
-    doubted = [row["pattern_id"] for row in store.rows("remarks.unsure")]
-    aside = np.isin(assigned.pattern_ids.astype(str), np.array(doubted, dtype=str))
-    found = ask(assigned, labels, now, aside, max(count, LOOKED_AT))
+    found = ask(assigned, labels, now, unsure(store, assigned), max(count, LOOKED_AT))
     return Asked(
         [
             {

@@ -116,8 +116,7 @@ def train_version(
     log_prob = scored.scores.log_prob
     novelty = fit_novelty(ground.near, data.messages, data.held, log_prob)
     strange = novelty_score(novelty, ground.near, log_prob, own=np.arange(len(log_prob)))
-    trained = data.held < data.messages  # what it was trained on, it has learnt
-    p = np.where(trained, 1.0, novelty_p(novelty, strange))
+    p = np.where(data.seen, 1.0, novelty_p(novelty, strange))
     spread = propagate(ground, data.labels, data.names, settings.labelling, p)
     job.progress(len(reports), "drawing the map", force=True)
     positions = _positions(settings, data, scored, before, shared)
