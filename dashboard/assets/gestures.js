@@ -80,6 +80,11 @@ window.genlabDesk = (() => {
     selection = now ?? { ids: [], kind: "clear" };
     if (selection.ids.length === 1 && asked.includes(selection.ids[0])) at = asked.indexOf(selection.ids[0]);
     if (selection.ids.length !== 1) map()?.hover(-1); // no mark of a question left behind
+  }
+
+  /** The store says later what was selected: it tells of a new page's, and what the move leaves open. */
+  function stored(now) {
+    if (!now?.n) selected(now);
     if (pending && !same(pending.of)) window.genlabEvents.post("map-event", { act: "leave", value: null });
   }
 
@@ -92,7 +97,7 @@ window.genlabDesk = (() => {
 
   const none = () => window.dash_clientside.no_update;
   const know = {
-    selection: (now) => (selected(now), none()),
+    selection: (now) => (stored(now), none()),
     shown: (now) => ((shown = now ?? {}), none()),
     queue: (now) => (queued(now), none()),
     pending: (now) => ((pending = now ?? null), none()),
@@ -111,6 +116,8 @@ window.genlabDesk = (() => {
   document.addEventListener("mouseover", aim);
   document.addEventListener("focusin", aim);
 
+  // from the map itself, and not through Dash: the next key is about it already
+  document.addEventListener("genlab:selection", (event) => selected(event.detail));
   (window.genlabPrepare ??= {})["map-event"] = prepare;
   return { know, pending: () => pending !== null, ready: () => shown.selection === selection.n };
 })();

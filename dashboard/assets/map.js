@@ -117,7 +117,11 @@
   function autoMount(host) {
     let n = 0;
     mount(host, {
-      onSelect: ({ ids, kind }) => setStore(host.dataset.selectionStore ?? "map-selection", { ids, kind, count: ids.length, n: ++n }),
+      onSelect: ({ ids, kind }) => {
+        const detail = { ids, kind, count: ids.length, n: ++n };
+        host.dispatchEvent(new CustomEvent("genlab:selection", { bubbles: true, detail }));
+        setStore(host.dataset.selectionStore ?? "map-selection", detail);
+      },
       onHover: (point) => setStore(host.dataset.hoverStore, point),
     });
     refresh(host, "points");

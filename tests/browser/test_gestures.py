@@ -126,6 +126,25 @@ def test_everything_by_keyboard(page, server: Served, store: Store) -> None:
     page.keyboard.press("Escape")
 
 
+def test_a_key_right_after_a_selection_is_about_it(page, server: Served, store: Store) -> None:
+    """Between the two nothing else runs: neither Dash nor the server has heard of the selection."""
+    before, now, other = (row["pattern_id"] for row in store.rows("patterns.all")[:3])
+    give_label(store, [other], "pump", "api", "test")
+    key = 1 + [row["name"] for row in store.rows("labels.names")].index("pump")
+    page.goto(f"{server.address}/map?pattern={before}")
+    page.wait_for_function(f"window.genlabMap?.get() && {ONE}")
+    page.wait_for_selector("#map-labels >> text=pump")
+    page.evaluate(
+        """([id, key]) => {
+             genlabMap.get().selectIds([id]);
+             document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+           }""",
+        [now, str(key)],
+    )
+    said(page, "“pump”")
+    assert labels(store) == {other: "pump", now: "pump"}
+
+
 def test_a_search_and_a_component_are_previewed_before_they_are_labelled(
     page, server: Served, store: Store
 ) -> None:
