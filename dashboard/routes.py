@@ -16,7 +16,7 @@ from dashboard.figures.palette import (
     component_colours,
 )
 from dashboard.selection import winners
-from dashboard.state import Desk, View
+from dashboard.state import Desk, Filters, View
 from genlab.errors import GenlabError, NotReady, StoreUnavailable
 from genlab.records import VERDICTS
 
@@ -75,9 +75,8 @@ def register(server: flask.Flask, desk: Desk) -> None:
         by = asked.get("by", "predicted")
         if by not in COLOURINGS:
             flask.abort(400, f"by: found {by!r}, expected one of {', '.join(COLOURINGS)}")
-        shown = desk.shown(
-            view, asked.get("verdict", ""), asked.get("source", ""), asked.get("q", "")
-        )
+        filters = Filters(*(asked.get(name, "") for name in ("verdict", "labelled", "source", "q")))
+        shown = desk.shown(view, filters)
         names = component_names(desk, view) if by == "component" else {}
         body = encode_colours(colours_of(view, by, shown, names))
         return _answer(body, _asked_for(view.key, tuple(view.key)))

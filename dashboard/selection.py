@@ -102,19 +102,26 @@ def walked(
     view: View, rows: np.ndarray, kind: str, step: int, shown: np.ndarray | None
 ) -> np.ndarray:
     """Rows one ``step`` on from a selection: the next component after a whole one, else the next
-    pattern of those ``shown`` (N,) bool, by messages; at an end, that end."""
+    pattern of those ``shown`` (N,) bool, by messages; at an end, that end.
+
+    From a pattern that is shown no more, as after labelling it, it goes on from its place.
+    """
     if kind == "component":
         order = by_messages(view)
         here = winners(view)[rows[:1]]
+        places = np.arange(len(order))
     else:
         order = np.argsort(-view.assigned.message_counts, kind="stable")
-        order = order if shown is None else order[shown[order]]
         here = rows[:1]
-    if not len(order):
+        places = np.arange(len(order)) if shown is None else np.flatnonzero(shown[order])
+    if not len(places):
         return np.zeros(0, int)
     found = np.flatnonzero(np.isin(order, here))
-    at = int(found[0]) + step if len(found) else 0
-    chosen = order[np.clip(at, 0, len(order) - 1)]
+    at = 0
+    if len(found):
+        at = int(np.searchsorted(places, found[0], "right" if step > 0 else "left")) + step
+        at -= step > 0
+    chosen = order[places[np.clip(at, 0, len(places) - 1)]]
     return np.flatnonzero(winners(view) == chosen) if kind == "component" else np.array([chosen])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from genlab.config import Settings
 from genlab.errors import NotReady
-from genlab.labelling import Propagation
+from genlab.labelling import NO_LABEL, Propagation
 from genlab.pipeline.assigned import (
     ACCEPTED,
     Assigned,
@@ -63,6 +63,15 @@ class View(NamedTuple):
             "seq": self.labels.seq,
             "learnt": self.taught.seq,
         }
+
+
+class Filters(NamedTuple):
+    """What narrows the Map; "" where it does not."""
+
+    verdict: str = ""
+    labelled: str = ""  # "no" or "yes": whether somebody gave a label
+    source: str = ""
+    query: str = ""  # words of the text
 
 
 NOTHING = {"version": 0, "made": 0, "patterns": 0, "messages": 0, "seq": 0, "learnt": -1}
@@ -224,14 +233,16 @@ class Desk:
     def _learnt(self) -> None:
         self.propagate()
 
-    def shown(self, view: View, verdict: str, source: str, query: str) -> np.ndarray | None:
-        """(N,) bool: patterns that pass the filters ("" for none); None when all do."""
+    def shown(self, view: View, filters: Filters) -> np.ndarray | None:
+        """(N,) bool: patterns that pass; None when all do."""
         masks = []
-        if verdict:
-            masks.append(view.spread.verdict == verdict)
-        if source:
-            masks.append(self._matching(view, "patterns.of_sources", source=source))
-        if words := query.split():
+        if filters.verdict:
+            masks.append(view.spread.verdict == filters.verdict)
+        if filters.labelled:
+            masks.append((view.labels.given != NO_LABEL) == (filters.labelled == "yes"))
+        if filters.source:
+            masks.append(self._matching(view, "patterns.of_sources", source=filters.source))
+        if words := filters.query.split():
             limit = len(view.assigned.pattern_ids) + 1_000
             masks.append(self._matching(view, "patterns.search", words=words, limit=limit))
         return np.logical_and.reduce(masks) if masks else None

@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dashboard import ids, parts
 from dashboard.notes import preview_text
 from dashboard.pages import around, map_acts, map_panel
+from dashboard.pages.fields import named
 from dashboard.pages.map_acts import ALL
 from dashboard.routes import COLOURINGS
 from dashboard.selection import keys_of, summarise
@@ -22,6 +23,7 @@ PATH, NAME = "/map", "Map"
 _ADDRESS = {
     "by": (ids.MAP_COLOUR, "predicted"),
     "verdict": (ids.MAP_VERDICT, ALL),
+    "labelled": (ids.MAP_LABELLED, ALL),
     "source": (ids.MAP_SOURCE, ALL),
     "q": (ids.MAP_SEARCH, ""),
 }  # what the page's address keeps: parameter, control, the value that means none
@@ -48,9 +50,18 @@ def layout(desk: Desk, search: str) -> Any:
                 ],
                 className="gl-search", **parts.attributes({"data-enter": "select-shown"}),
             ),
-            _select(ids.MAP_COLOUR, "colour", COLOURINGS.items(), "predicted"),
-            _select(ids.MAP_VERDICT, "verdict", [(ALL, "all"), *((v, v) for v in VERDICTS)], ALL),
-            _select(ids.MAP_SOURCE, "source", [(ALL, "all"), *((s, s) for s in sources)], ALL),
+            html.Label(
+                [
+                    html.Span("colour", className="gl-hint"),
+                    dbc.Select(id=ids.MAP_COLOUR, options=parts.options(COLOURINGS.items()),
+                               value="predicted", size="sm"),
+                ],
+                className="gl-select",
+            ),
+            _filter(ids.MAP_VERDICT, "verdict", "every verdict", [(v, v) for v in VERDICTS]),
+            _filter(ids.MAP_LABELLED, "labelled", "labelled or not",
+                    [("no", "not labelled yet"), ("yes", "labelled")]),
+            _filter(ids.MAP_SOURCE, "source", "every source", [(s, s) for s in sources]),
             parts.button("select shown", "select-shown", style="gl-button-quiet gl-push", key="A",
                          title="select everything the search and the filters leave (shift a)"),
         ],
@@ -62,7 +73,7 @@ def layout(desk: Desk, search: str) -> Any:
             {
                 "data-genlab-map": "1",
                 "data-points-url": points_url(key),
-                "data-colours-url": colours_url(key, "predicted", "", "", ""),
+                "data-colours-url": colours_url(key, "predicted"),
                 "data-selection-store": ids.MAP_SELECTION,
                 "data-select": select,
                 "data-address": json.dumps(_ADDRESS),
@@ -97,10 +108,10 @@ def points_url(key: dict[str, int]) -> str:
     return f"/_genlab/points?{_at(key)}"
 
 
-def colours_url(key: dict[str, int], by: str, verdict: str, source: str, query: str) -> str:
-    """Where the colours are, when nothing needs escaping."""
+def colours_url(key: dict[str, int], by: str) -> str:
+    """Where the colours are, without a filter."""
     at = f"{_at(key)}&seq={key['seq']}&learnt={key['learnt']}"
-    return f"/_genlab/colours?{at}&by={by}&verdict={verdict}&source={source}&q={query}"
+    return f"/_genlab/colours?{at}&by={by}&verdict=&labelled=&source=&q="
 
 
 def _at(key: dict[str, int]) -> str:
@@ -108,13 +119,13 @@ def _at(key: dict[str, int]) -> str:
 
 
 _URLS = """
-(key, by, verdict, source, query) => {
+(key, by, verdict, labelled, source, query) => {
   if (!key) return [window.dash_clientside.no_update, window.dash_clientside.no_update];
   const at = ["version", "made", "patterns", "messages"].map((p) => `${p}=${key[p]}`).join("&");
   const part = (value) => encodeURIComponent(value === ":all" ? "" : value ?? "");
   return [`/_genlab/points?${at}`,
     `/_genlab/colours?${at}&seq=${key.seq}&learnt=${key.learnt}&by=${part(by)}` +
-    `&verdict=${part(verdict)}&source=${part(source)}&q=${part(query)}`];
+    `&verdict=${part(verdict)}&labelled=${part(labelled)}&source=${part(source)}&q=${part(query)}`];
 }
 """
 
@@ -128,6 +139,7 @@ def register(app: Dash, desk: Desk) -> None:
         Input(ids.DATA_KEY, "data"),
         Input(ids.MAP_COLOUR, "value"),
         Input(ids.MAP_VERDICT, "value"),
+        Input(ids.MAP_LABELLED, "value"),
         Input(ids.MAP_SOURCE, "value"),
         Input(ids.MAP_SEARCH, "value"),
     )
@@ -212,11 +224,7 @@ def register(app: Dash, desk: Desk) -> None:
     map_acts.register(app, desk)
 
 
-def _select(component: str, caption: str, pairs: Any, value: str) -> Any:
-    return html.Label(
-        [
-            html.Span(caption, className="gl-hint"),
-            dbc.Select(id=component, options=parts.options(pairs), value=value, size="sm"),
-        ],
-        className="gl-select",
-    )
+def _filter(component: str, caption: str, every: str, pairs: list[tuple[str, str]]) -> Any:
+    """A select whose options say themselves what they narrow."""
+    choices = parts.options([(ALL, every), *pairs])
+    return named(caption, dbc.Select(id=component, options=choices, value=ALL, size="sm"))

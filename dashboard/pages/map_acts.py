@@ -13,7 +13,7 @@ from dashboard import ids
 from dashboard.notes import confirm_note, note, overtaken_note, settled_note, undone_note
 from dashboard.pages.map_event import HOW, Event
 from dashboard.selection import component_of, walked
-from dashboard.state import Desk, View
+from dashboard.state import Desk, Filters, View
 from genlab.errors import GenlabError
 from genlab.labelling import NO_LABEL, Suggestion
 from genlab.labelling.suggest import Outlook, outlook
@@ -54,17 +54,18 @@ def register(app: Dash, desk: Desk) -> None:
         State(ids.MAP_PENDING, "data"),
         State(ids.ANNOTATOR, "data"),
         State(ids.MAP_VERDICT, "value"),
+        State(ids.MAP_LABELLED, "value"),
         State(ids.MAP_SOURCE, "value"),
         State(ids.MAP_SEARCH, "value"),
         prevent_initial_call=True,
     )
     def event(
-        sent: dict | None, pending: dict | None, who: str, verdict: str, source: str,
-        query: str | None,
+        sent: dict | None, pending: dict | None, who: str, verdict: str, labelled: str,
+        source: str, query: str | None,
     ) -> tuple[Any, ...]:  # fmt: skip
         if not sent:
             raise PreventUpdate
-        filters = (chosen_of(verdict), chosen_of(source), query or "")
+        filters = Filters(*map(chosen_of, (verdict, labelled, source)), query or "")
         try:
             answer = act_on(desk, Event.read(sent, who, filters), pending)
         except GenlabError as error:
@@ -207,18 +208,17 @@ def _next(desk: Desk, event: Event) -> Answer:
 
 def _walk(desk: Desk, event: Event) -> Answer:
     """Select: the next pattern or component, a whole component, all that is shown."""
-    view = desk.view()
-    verdict, source, query = event.filters
+    view, filters = desk.view(), event.filters
     if event.act == "component":
         rows, kind = component_of(view, view.assigned.known_rows(event.ids)), "component"
     elif event.act == "select-shown":
-        query = query if event.value is None else event.value
-        shown = desk.shown(view, verdict, source, query)
+        query = filters.query if event.value is None else event.value
+        shown = desk.shown(view, filters._replace(query=query))
         size = len(view.assigned.pattern_ids)
         rows, kind = (np.arange(size) if shown is None else np.flatnonzero(shown)), "query"
     else:
         kind = "component" if event.kind == "component" else "walk"
-        shown = desk.shown(view, verdict, source, query)
+        shown = desk.shown(view, filters)
         rows = walked(view, view.assigned.known_rows(event.ids), kind, int(event.value), shown)
     if not len(rows):
         return Answer(note("Nothing is shown: widen the search or the filters."))

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from dashboard.state import Filters
+
 HOW = {"lasso": "lasso", "box": "lasso", "component": "component", "query": "query"}
 """Kinds of selections that say how a label was given."""
 
@@ -19,10 +21,10 @@ class Event(NamedTuple):
     asked: list[str]  # questions of this sitting
     walking: bool  # it answers a question, or asks for one
     who: str
-    filters: tuple[str, str, str]  # verdict, source, query
+    filters: Filters
 
     @classmethod
-    def read(cls, sent: dict[str, Any], who: str, filters: tuple[str, str, str]) -> "Event":
+    def read(cls, sent: dict[str, Any], who: str, filters: Filters) -> "Event":
         """From the event store."""
         on = sent.get("on") or {}
         return cls(

@@ -74,5 +74,31 @@ def test_back_takes_back_what_is_shown(page, address: str) -> None:
     page.wait_for_function(f"{DRAWN} && genlabMap.get().colours.name === 'verdict'")
 
 
+def test_what_is_left_to_label_is_kept_too(page, address: str) -> None:
+    page.goto(address + "/map")
+    page.wait_for_function(DRAWN, timeout=60_000)
+    page.select_option("#map-labelled", "no")
+    page.wait_for_function("location.search === '?labelled=no'")
+    page.goto("about:blank")
+    page.goto(address + "/map?labelled=no&by=given")
+    left = "(() => { const { shown } = genlabMap.get(); return shown && shown.indexOf(0) >= 0; })()"
+    page.wait_for_function(f"{DRAWN} && {left}")
+    assert page.input_value("#map-labelled") == "no"
+    # the colours of the given labels say which patterns those are
+    wrong, hidden = page.evaluate(
+        """() => { const { colours, shown } = genlabMap.get();
+          const labelled = (i) => colours.index[i] < colours.names.length;
+          const all = [...shown.keys()];
+          return [all.filter((i) => Boolean(shown[i]) === labelled(i)).length,
+                  all.filter((i) => !shown[i]).length]; }"""
+    )
+    assert wrong == 0
+    page.keyboard.press("Shift+A")
+    page.wait_for_selector(f"#map-head >> text={1000 - hidden} patterns")
+    page.select_option("#map-labelled", "yes")
+    page.wait_for_function("location.search.includes('labelled=yes')")
+    page.wait_for_function("(n) => genlabMap.get().shown.filter(Boolean).length === n", arg=hidden)
+
+
 def _query(asked: dict[str, list[str]]) -> str:
     return "&".join(f"{name}={value}" for name, values in asked.items() for value in values)

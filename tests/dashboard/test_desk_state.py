@@ -1,5 +1,6 @@
 """The desk's state and what the callbacks compute, against a store with known truth."""
 
+import json
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from dashboard.selection import (
     walked,
     winners,
 )
-from dashboard.state import NOTHING, Desk
+from dashboard.state import NOTHING, Desk, Filters
 from dashboard.trust import check, histogram, offer, predictions
 from genlab.config import Settings
 from genlab.errors import NotReady
@@ -130,19 +131,50 @@ def test_keys_name_labels_and_leave_commands_free() -> None:
 def test_filters_agree_with_the_texts(filled) -> None:
     desk, kind = filled
     view = desk.view()
-    assert desk.shown(view, "", "", "") is None
-    found = desk.shown(view, "", "", "KIND wording")
+    assert desk.shown(view, Filters()) is None
+    found = desk.shown(view, Filters(query="KIND wording"))
     assert found.all()
-    one = desk.shown(view, "", "source 1", "kind 4")
+    one = desk.shown(view, Filters(source="source 1", query="kind 4"))
     expected = (kind % 3 == 1) & np.array(["kind 4" in t or ("kind" in t and "4" in t)
                                            for t in view.assigned.canonical_texts])  # fmt: skip
     assert (one == expected).all()
-    assert not desk.shown(view, "known", "", "").any()
+    assert not desk.shown(view, Filters(verdict="known")).any()
 
 
-def event(act: str, chosen: list[str], value: str | None = None, **more) -> Event:
+def test_what_is_left_to_label_is_a_filter_of_all_that_shows(filled) -> None:
+    desk, kind = filled
+    assert desk.shown(desk.view(), Filters(labelled="no")).all()
+    desk.label(ids_of(desk, np.flatnonzero(kind == 2)), "pump", "lasso", "ann")
+    view = desk.view()
+    assert (desk.shown(view, Filters(labelled="yes")) == (kind == 2)).all()
+    left = Filters(labelled="no", source="source 2")  # kinds 2 and 5
+    assert not desk.shown(view, left).any()
+    left = Filters(labelled="no", source="source 0")
+    assert (desk.shown(view, left) == (kind % 3 == 0)).all()
+    answer = act_on(desk, event("select-shown", [], filters=left), None)
+    assert set(json.loads(answer.select)["ids"]) == set(ids_of(desk, np.flatnonzero(kind % 3 == 0)))
+
+    # j goes down the list of what is left; what was just labelled is left behind, not the place
+    counts = view.assigned.message_counts
+    chosen, walked_to = [], []
+    for _ in range(4):
+        answer = act_on(desk, event("walk", chosen, 1, filters=left), None)
+        chosen = json.loads(answer.select)["ids"]
+        walked_to += chosen
+    act_on(desk, event("label", chosen, "fan"), None)
+    answer = act_on(desk, event("walk", chosen, 1, filters=left), None)
+    walked_to += json.loads(answer.select)["ids"]
+    by_size = sorted(np.flatnonzero(kind % 3 == 0), key=lambda row: -counts[row])
+    assert walked_to == ids_of(desk, np.array(by_size[:5]))
+    back = act_on(desk, event("walk", chosen, -1, filters=left), None)
+    assert json.loads(back.select)["ids"] == walked_to[2:3]
+
+
+def event(
+    act: str, chosen: list[str], value: object = None, filters: Filters | None = None, **more
+) -> Event:
     sent = {"act": act, "value": value, "by": "key", "on": {"ids": chosen, "kind": "lasso"}}
-    return Event.read({**sent, **more}, "bob", ("", "", ""))
+    return Event.read({**sent, **more}, "bob", filters or Filters())
 
 
 def test_questions_go_round_and_doubts_come_last(filled) -> None:

@@ -93,6 +93,9 @@ def test_map_routes_send_what_is_in_force(store: Store, settings: Settings) -> N
     assert header["names"] == ["pump"]
     assert np.array_equal(blocks["index"] == 0, kind == 1)
     assert blocks["shown"][kind == 1].all()
+    for asked, expected in {"no": kind != 1, "yes": kind == 1}.items():
+        _, blocks = decode(client.get(f"/_genlab/colours?{at}&by=given&labelled={asked}").data)
+        assert np.array_equal(blocks["shown"] == 1, expected)
     # another workspace under the same address, another moment: neither may be kept
     assert client.get(points_url(view.key | {"made": 1})).headers["Cache-Control"] == "no-store"
     assert client.get(points_url(view.key | {"messages": 1})).headers["Cache-Control"] == "no-store"
