@@ -2,19 +2,18 @@
 
 import contextlib
 import json
-import os
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from desk import wait_for
+from serving import owner, serve, web
 from synthetic_desk import fill
 
 from genlab.pipeline.tokens import add_token, revoke_token
@@ -27,16 +26,18 @@ class Answer(NamedTuple):
     headers: dict[str, str]
 
 
-class Served(NamedTuple):
+class Api(NamedTuple):
+    """The API of a workspace."""
+
     folder: Path
-    port: int
+    address: str
 
     def call(self, path: str, body: Any = None, method: str = "", **headers: str) -> Answer:
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = "application/json"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        address = f"http://127.0.0.1:{self.port}/api/v1{path}"
+        address = f"{self.address}/api/v1{path}"
         request = urllib.request.Request(address, data, named, method=method or None)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -44,8 +45,12 @@ class Served(NamedTuple):
         except urllib.error.HTTPError as error:
             return Answer(error.code, json.load(error), dict(error.headers))
 
+    def healthy(self) -> bool:
+        return self.call("/health").status == 200
+
     def raw(self, request: bytes) -> str:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as line:
+        at = urlsplit(self.address)
+        with socket.create_connection((at.hostname, at.port), timeout=60) as line:
             line.sendall(request)
             answer = b""
             with contextlib.suppress(ConnectionResetError):
@@ -54,49 +59,19 @@ class Served(NamedTuple):
         return answer.decode()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def process(*arguments: str, folder: Path) -> Iterator[subprocess.Popen]:
-    environment = {**os.environ, "GENLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    started = subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait(20)
-
-
-def healthy(served: Served) -> bool:
-    try:
-        return served.call("/health").status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("api") / "workspace"
     with connect(folder) as store:
         fill(store, 200, 4, 12)
     (folder / "genlab.toml").write_text("[api]\nmax_body_bytes = 20000\n")
-    at = Served(folder, free_port())
-    bind = ("-w", "2", "--threads", "4", "-b", f"127.0.0.1:{at.port}")
-    with (
-        process("genlab.store", str(folder), folder=folder),
-        process("gunicorn", "dashboard.wsgi:server", *bind, folder=folder),
-    ):
-        wait_for("the API", 90, lambda: healthy(at))
-        yield at
+    with serve(folder, workers=2, threads=4) as address:
+        api = Api(folder, address)
+        wait_for("the API", 90, api.healthy)
+        yield api
 
 
-def test_two_workers_do_a_repeated_write_once(served: Served) -> None:
+def test_two_workers_do_a_repeated_write_once(served: Api) -> None:
     with connect(served.folder, may_own=False) as store:
         patterns = [row["pattern_id"] for row in store.rows("patterns.all")[:9]]
         before = store.rows("messages.totals")[0]["messages"]
@@ -114,9 +89,8 @@ def test_two_workers_do_a_repeated_write_once(served: Served) -> None:
         assert store.rows("messages.totals")[0]["messages"] == before + 2
 
 
-def test_the_pages_and_the_api_stand_side_by_side(served: Served) -> None:
-    address = f"http://127.0.0.1:{served.port}"
-    with urllib.request.urlopen(address + "/map", timeout=60) as answer:
+def test_the_pages_and_the_api_stand_side_by_side(served: Api) -> None:
+    with urllib.request.urlopen(served.address + "/map", timeout=60) as answer:
         assert "text/html" in answer.headers["Content-Type"]
     document = served.call("/openapi.json").body
     assert document["openapi"].startswith("3.1")
@@ -127,12 +101,12 @@ def test_the_pages_and_the_api_stand_side_by_side(served: Served) -> None:
 
 
 @pytest.mark.parametrize("line", ["Host: desk.example", "Host: x\r\nOrigin: http://x"])
-def test_a_rebound_name_is_turned_away(served: Served, line: str) -> None:
+def test_a_rebound_name_is_turned_away(served: Api, line: str) -> None:
     asked = f"GET /api/v1/labels HTTP/1.1\r\n{line}\r\nConnection: close\r\n\r\n"
     assert served.raw(asked.encode()).startswith("HTTP/1.1 401")
 
 
-def test_too_large_a_body_is_refused_with_and_without_a_length(served: Served) -> None:
+def test_too_large_a_body_is_refused_with_and_without_a_length(served: Api) -> None:
     large = served.call("/messages", ["x" * 30_000])
     assert large.status == 413
     assert "api.max_body_bytes" in large.body["detail"]
@@ -149,22 +123,21 @@ def test_a_dead_owner_is_said_and_its_return_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
     with connect(folder) as store:
         fill(store, 40, 2, 4)
-    at = Served(folder, free_port())
-    web = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "4")
-    with process(*web, "-b", f"127.0.0.1:{at.port}", folder=folder):
-        with process("genlab.store", str(folder), folder=folder):
-            wait_for("the API", 90, lambda: healthy(at))
+    with web(folder, threads=4) as address:
+        at = Api(folder, address)
+        with owner(folder):
+            wait_for("the API", 90, at.healthy)
         away = at.call("/labels")
         assert away.status == 503
         assert int(away.headers["Retry-After"]) > 0
         assert "genlab up" in away.body["detail"]
         assert at.call("/health").status == 503
-        with process("genlab.store", str(folder), folder=folder):
-            wait_for("the API", 60, lambda: healthy(at))
+        with owner(folder):
+            wait_for("the API", 60, at.healthy)
             assert at.call("/labels").status == 200
 
 
-def test_a_token_holds_in_every_worker_until_it_is_revoked(served: Served) -> None:
+def test_a_token_holds_in_every_worker_until_it_is_revoked(served: Api) -> None:
     """The last one here: from now on nobody gets in without a token."""
     with connect(served.folder, may_own=False) as store:
         key = {"Authorization": f"Bearer {add_token(store, 'ann', 'viewer')}"}

@@ -5,12 +5,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from desk import wait_for
+from serving import Served, serve
 from synthetic_desk import fill
-from test_road import LOADED, Served, answers, free_port, open_map, process
+from visits import MAP_LOADED, open_map
 
 from genlab.pipeline.labels import give_label
 from genlab.store import Store, connect
@@ -24,25 +26,22 @@ ONE = f"genlabMap.get().selection().length === 1 && {READY}"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    yield from serve(tmp_path_factory.mktemp("gestures") / "workspace", PATTERNS, KINDS)
+    with serve_kinds(tmp_path_factory.mktemp("gestures") / "workspace", PATTERNS, KINDS) as server:
+        yield server
 
 
-def serve(folder: Path, patterns: int, kinds: int) -> Iterator[Served]:
+@contextmanager
+def serve_kinds(folder: Path, patterns: int, kinds: int) -> Iterator[Served]:
     with connect(folder) as store:
-        kind = fill(store, patterns, kinds, 4 * kinds)
-    port = free_port()
-    web = ("gunicorn", "dashboard.wsgi:server", "-w", "2", "--threads", "4",
-           "-b", f"127.0.0.1:{port}")  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    with process("genlab.store", str(folder), folder=folder), process(*web, folder=folder):
-        wait_for("the dashboard", 60, lambda: answers(address))
-        yield Served(folder, address, kind)
+        fill(store, patterns, kinds, 4 * kinds)
+    with serve(folder, workers=2, threads=4) as address:
+        yield Served(folder, address)
 
 
 @pytest.fixture
 def store(server: Served) -> Iterator[Store]:
     """The workspace of the module without a label, through its owner."""
-    with connect(server.folder, may_own=False) as opened:
+    with server.store() as opened:
         stood = opened.rows("labels.gestures", before=None, group_id=None, limit=1000)
         for row in stood:
             if row["stands"]:
@@ -209,7 +208,7 @@ def test_of_two_people_the_second_sees_what_the_first_said(
     pattern, other = texts[0]["pattern_id"], texts[1]["pattern_id"]
     give_label(store, [other], "power", "key", "anna")
     page.goto(f"{server.address}/map?pattern={pattern}")
-    page.wait_for_function(LOADED)
+    page.wait_for_function(MAP_LOADED)
     named(page, "bob")
     page.wait_for_function(ONE)
     page.wait_for_selector("#map-labels >> text=power")
@@ -283,9 +282,7 @@ def trained(store: Store) -> int:
 @pytest.mark.slow
 def test_a_streak_of_100_labels_while_a_training_runs(page, tmp_path: Path) -> None:
     """At 5 decisions a second; each answer is read off the screen, and must be about that text."""
-    running = serve(tmp_path / "workspace", 2_000, 40)
-    server = next(running)
-    with connect(server.folder, may_own=False) as store:
+    with serve_kinds(tmp_path / "workspace", 2_000, 40) as server, server.store() as store:
         texts = {r["pattern_id"]: r["canonical_text"] for r in store.rows("patterns.all")}
         odd = {p: int(text.split()[1]) % 2 for p, text in texts.items()}
         for side, name in enumerate(("even", "odd")):
@@ -328,4 +325,3 @@ def test_a_streak_of_100_labels_while_a_training_runs(page, tmp_path: Path) -> N
         wrong = [p for p in answered if stored[p] != ("odd" if odd[p] else "even")]
         assert wrong == []
         assert page.locator("#problem").inner_text() == ""
-    next(running, None)

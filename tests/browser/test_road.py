@@ -1,20 +1,16 @@
 """The dashboard in a real Chromium against real server processes."""
 
-import contextlib
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from desk import RunningDesk, wait_for
+from serving import Served, owner, serve, web
 from synthetic_desk import fill
+from visits import MAP_LOADED, open_map, training_ended
 
 from genlab.config import load_settings
 from genlab.pipeline.labels import give_label, propagate_labels
@@ -23,63 +19,15 @@ from genlab.store import Store, connect
 pytestmark = pytest.mark.browser
 
 PATTERNS, KINDS = 600, 6
-LOADED = "genlabMap.get()?.stats().points > 0 && genlabMap.get().colours"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address + "/_health", timeout=2) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
-@contextlib.contextmanager
-def process(*arguments: str, folder: Path) -> Iterator[subprocess.Popen]:
-    environment = {**os.environ, "GENLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    started = subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait(20)
-
-
-class Served:
-    """A workspace with an owner process and the dashboard under gunicorn."""
-
-    def __init__(self, folder: Path, address: str, kind: np.ndarray) -> None:
-        self.folder, self.address, self.kind = folder, address, kind
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("desk") / "workspace"
     with connect(folder) as store:
-        kind = fill(store, PATTERNS, KINDS, 24)
-    port = free_port()
-    web = (
-        "gunicorn",
-        "dashboard.wsgi:server",
-        "-w",
-        "2",
-        "--threads",
-        "4",
-        "-b",
-        f"127.0.0.1:{port}",
-    )
-    address = f"http://127.0.0.1:{port}"
-    with process("genlab.store", str(folder), folder=folder), process(*web, folder=folder):
-        wait_for("the dashboard", 60, lambda: answers(address))
-        yield Served(folder, address, kind)
+        fill(store, PATTERNS, KINDS, 24)
+    with serve(folder, workers=2, threads=4) as address:
+        yield Served(folder, address)
 
 
 def let_learn(store: Store, quiet: float = 3.0) -> None:
@@ -88,11 +36,6 @@ def let_learn(store: Store, quiet: float = 3.0) -> None:
     while (now := store.read("assignments.labelled", version=1)) != before:
         before = now
         time.sleep(quiet)
-
-
-def open_map(page, address: str) -> None:
-    page.goto(address + "/map")
-    page.wait_for_function(LOADED, timeout=30_000)
 
 
 def circle(page, index: int, radius: float) -> list[tuple[float, float]]:
@@ -183,7 +126,7 @@ def test_label_by_lasso_and_key_spreads_and_undo_takes_it_back(page, served: Ser
     page.wait_for_function("Array.from(genlabMap.get().colours.index).some(i => i !== 65535)")
     print(f"key to colours {1000 * (time.perf_counter() - started):.0f} ms")
     assert coloured(page) == first
-    with connect(served.folder, may_own=False) as store:
+    with served.store() as store:
         stored = store.rows("labels.current")
         assert len(stored) == held
         assert {row["how"] for row in stored} == {"lasso"}
@@ -238,10 +181,10 @@ def test_search_keeps_machine_text_as_text_and_every_page_opens(page, served: Se
 
 
 def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
-    with connect(served.folder, may_own=False) as store:
-        ids = store.read("assignments.labelled", version=1)["pattern_id"].to_pylist()
+    with served.store() as store:
+        texts = {r["pattern_id"]: r["canonical_text"] for r in store.rows("patterns.all")}
         for kind in range(3):
-            chosen = [p for p, k in zip(ids, served.kind, strict=True) if k == kind][:25]
+            chosen = sorted(p for p, text in texts.items() if text.startswith(f"kind {kind} "))[:25]
             give_label(store, chosen, f"kind {kind}", "api", "test")
         propagate_labels(store, load_settings().labelling)
         labelled = len(store.rows("labels.current"))
@@ -255,7 +198,6 @@ def test_review_by_key_and_unknowns_by_decision(page, served: Served) -> None:
         page.wait_for_selector("#review-status >> text=/settled/")
         given = {r["pattern_id"]: r for r in store.rows("labels.current")}
         assert len(given) == labelled + 1
-        texts = {r["pattern_id"]: r["canonical_text"] for r in store.rows("patterns.all")}
         newest = max(given.values(), key=lambda r: r["seq"])
         assert (texts[newest["pattern_id"]], newest["how"]) == (second, "key")
         page.keyboard.press("u")
@@ -291,26 +233,13 @@ def test_a_dead_owner_is_said_and_its_return_noticed(page, tmp_path: Path) -> No
     folder = tmp_path / "workspace"
     with connect(folder) as store:
         fill(store, 60, 3, 6)
-    port = free_port()
-    web = (
-        "gunicorn",
-        "dashboard.wsgi:server",
-        "-w",
-        "1",
-        "--threads",
-        "8",
-        "-b",
-        f"127.0.0.1:{port}",
-    )
-    address = f"http://127.0.0.1:{port}"
-    with process(*web, folder=folder):
-        with process("genlab.store", str(folder), folder=folder):
-            wait_for("the dashboard", 60, lambda: answers(address))
+    with web(folder, threads=8) as address:
+        with owner(folder):
             open_map(page, address)
         page.wait_for_selector("#foot >> text=/owner is down, retrying/", timeout=30_000)
-        with process("genlab.store", str(folder), folder=folder):
+        with owner(folder):
             page.wait_for_selector("#foot >> text=/in force/", timeout=30_000)
-            page.wait_for_function(LOADED, timeout=30_000)
+            page.wait_for_function(MAP_LOADED, timeout=30_000)
 
 
 @pytest.mark.slow
@@ -376,12 +305,7 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
             before = store.rows("model_versions.latest_training")[0]["job_id"]
             page.click("#train-epochs >> text=2")
             page.click("button[data-act=start]")
-
-            def second() -> dict | None:
-                job = store.rows("model_versions.latest_training")[0]
-                return job if job["job_id"] != before and job["finished_at"] else None
-
-            job = wait_for("the second training", 150, second)
+            job = wait_for("the second training", 150, lambda: training_ended(store, before))
             assert job is not None
             epochs = store.rows("model_versions.epochs", job_id=job["job_id"])
             assert len(epochs) == 2
@@ -395,7 +319,7 @@ def test_the_whole_road_under_up(page, tmp_path: Path) -> None:
             assert store.rows("model_versions.active")[0]["version"] == 2
             page.wait_for_selector("#foot >> text=v2")
             page.click(".gl-nav >> text=Map")
-            page.wait_for_function(LOADED)
+            page.wait_for_function(MAP_LOADED)
             page.wait_for_function(
                 "document.getElementById('map-canvas').dataset.pointsUrl.includes('version=2')"
             )

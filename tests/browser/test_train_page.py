@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from desk import RunningDesk, wait_for
 from helpers import batch
-from serving import serve
+from serving import Served, serve
 from synthetic_desk import add_version, fill
+from visits import training_ended
 
 from genlab.config import load_settings
 from genlab.pipeline.labels import give_label, propagate_labels
@@ -23,14 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATTERNS, KINDS = 300, 4
 SAYS = "assignments.of_version"
-
-
-class Served(NamedTuple):
-    folder: Path
-    address: str
-
-    def store(self) -> Store:
-        return connect(self.folder, may_own=False)
 
 
 @pytest.fixture
@@ -214,12 +206,7 @@ def test_a_training_is_started_with_sliders_watched_and_cancelled(page, tmp_path
             assert value > before
             page.click("#train-epochs >> text=2")
             page.click("button[data-act=start]")
-
-            def ended() -> dict | None:
-                job = store.rows("model_versions.latest_training")[0]
-                return job if job["job_id"] != first and job["finished_at"] else None
-
-            job = wait_for("the short training", 150, ended)
+            job = wait_for("the short training", 150, lambda: training_ended(store, first))
             assert job is not None
             weights = [row["sparsity_weight"] for row in
                        store.rows("model_versions.epochs", job_id=job["job_id"])]  # fmt: skip

@@ -1,18 +1,12 @@
 """The Unknowns page in a real Chromium: the queue by keyboard, decisions, labels, alerts."""
 
-import os
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from desk import wait_for
+from serving import Served, free_port, serve
 from synthetic_desk import fill
 
 from genlab.config import load_settings
@@ -39,32 +33,6 @@ CHOSEN = ".gl-flag[aria-current=true]"
 IMAGE = '<img src=x onerror="window.harmed = 1"> **bold**'
 
 
-class Served(NamedTuple):
-    folder: Path
-    address: str
-
-
-@contextmanager
-def process(*arguments: str, folder: Path) -> Iterator[None]:
-    environment = {**os.environ, "GENLAB_HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    started = subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        started.terminate()
-        started.wait(20)
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address + "/_health", timeout=2) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture(
     scope="module", params=["synthetic", pytest.param("loghub", marks=pytest.mark.slow)]
 )
@@ -80,15 +48,8 @@ def served(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             propagate_labels(store, load_settings(folder).labelling)
         else:
             strangers_of_loghub(store, request.getfixturevalue("loghub"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{probe.getsockname()[1]}"
-    web = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "4", "-b", bind)
-    with ExitStack() as running:
-        running.enter_context(process("genlab.store", str(folder), folder=folder))
-        running.enter_context(process(*web, folder=folder))
-        wait_for("the dashboard", 120, lambda: answers(f"http://{bind}"))
-        yield Served(folder, f"http://{bind}")
+    with serve(folder, threads=4) as address:
+        yield Served(folder, address)
 
 
 def strangers_of_loghub(store: Store, loghub: Path) -> None:
@@ -121,7 +82,7 @@ def strangers_of_loghub(store: Store, loghub: Path) -> None:
 @pytest.fixture
 def store(served: Served) -> Iterator[Store]:
     """The store through its owner, with nothing decided."""
-    with connect(served.folder, may_own=False) as opened:
+    with served.store() as opened:
         yield opened
         decided = [row["pattern_id"] for row in opened.rows("review.decided")]
         decide(opened, decided, Decision("new"), "", "test")
@@ -297,16 +258,13 @@ def test_the_explanation_is_there(page, served: Served, store) -> None:
 def test_alerts_that_did_not_arrive_are_told_without_their_secret(
     page, served: Served, store
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        nobody = probe.getsockname()[1]
-    target = f"http://127.0.0.1:{nobody}/s3cret"
-    add_rule(store, "share", "known-share", 99.0, target, 60.0, "anna")
+    nobody = f"http://127.0.0.1:{free_port()}"
+    add_rule(store, "share", "known-share", 99.0, f"{nobody}/s3cret", 60.0, "anna")
     assert run_alerts(store, load_settings(served.folder)).failed == 1
     open_page(page, served)
     page.wait_for_selector(".gl-alerts summary >> text=/1 alert did not arrive/")
     page.click(".gl-alerts summary")
     said = page.locator(".gl-alerts").inner_text()
-    assert f"http://127.0.0.1:{nobody}/…" in said
+    assert f"{nobody}/…" in said
     assert "refused" in said
     assert "s3cret" not in page.content()

@@ -8,14 +8,28 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from desk import wait_for
 
+from genlab.store import Store, connect
+
+
+class Served(NamedTuple):
+    """A served workspace: where it lies, and its address."""
+
+    folder: Path
+    address: str
+
+    def store(self) -> Store:
+        """The store through its owner."""
+        return connect(self.folder, may_own=False)
+
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
+def serve(folder: Path, workers: int = 1, threads: int = 6) -> Iterator[str]:
     """Serve a closed workspace; the address."""
-    with owner(folder), web(folder) as address:
+    with owner(folder), web(folder, workers, threads) as address:
         yield address
 
 
@@ -27,17 +41,22 @@ def owner(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def web(folder: Path) -> Iterator[str]:
+def web(folder: Path, workers: int = 1, threads: int = 6) -> Iterator[str]:
     """The dashboard alone; the address."""
+    bind = f"127.0.0.1:{free_port()}"
+    command = ("gunicorn", "dashboard.wsgi:server", "-w", str(workers), "--threads", str(threads),
+               "--no-control-socket", "-b", bind)  # fmt: skip
+    address = f"http://{bind}"
+    with _process(*command, folder=folder):
+        wait_for("the dashboard", 120, lambda: _answers(address))
+        yield address
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ("gunicorn", "dashboard.wsgi:server", "-w", "1", "--threads", "6",
-               "--no-control-socket", "-b", f"127.0.0.1:{port}")  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    with _process(*command, folder=folder):
-        wait_for("the dashboard", 90, lambda: _answers(address))
-        yield address
+        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
