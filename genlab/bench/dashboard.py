@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlab.bench.dashboard_browser import chromium, measure
+from genlab.bench.dashboard_browser import measure
 from genlab.bench.dashboard_desk import filled, served
 from genlab.bench.dashboard_plotly import measure_plotly
+from genlab.bench.dashboard_tab import chromium
 from genlab.config import Settings
 
 PLOTLY_SECONDS = 180.0
@@ -24,14 +25,14 @@ def dashboard_bench(
     playwright or a Chromium.
     """
     rows = []
-    with chromium() as browser:
-        for patterns in sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                workspace = filled(Path(folder), settings, patterns, say)
-                say(f"{patterns:,} patterns: the desk")
-                with served(workspace, settings) as desk:
-                    load = os.getloadavg()[0]
-                    rows.append(measure(browser, desk, patterns) | {"load": load})
-            say(f"{patterns:,} patterns: Plotly")
+    for patterns in sizes:
+        with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+            workspace = filled(Path(folder), settings, patterns, say)
+            say(f"{patterns:,} patterns: the desk")
+            with served(workspace, settings) as desk:
+                load = os.getloadavg()[0]
+                rows.append(measure(browser, desk, patterns) | {"load": load})
+        say(f"{patterns:,} patterns: Plotly")
+        with chromium() as browser:
             rows.append(measure_plotly(browser, patterns, PLOTLY_SECONDS))
     return {"cores": os.cpu_count(), "rows": rows}

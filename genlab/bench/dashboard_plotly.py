@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genlab.bench.dashboard_browser import CORNERS, PATIENCE, browser_mb, drag, tab, wire
+from genlab.bench.dashboard_browser import CORNERS
+from genlab.bench.dashboard_tab import Tab, TooLong, browser_mb, tab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 _PAGE = b"""<!doctype html><div id="map" style="width: 1100px; height: 820px"></div>
 <script src="/plotly.min.js"></script>
@@ -45,46 +46,38 @@ _PLACE = """() => {
 
 def measure_plotly(browser: "Browser", patterns: int, patience_s: float) -> dict[str, Any]:
     """One row; an action that takes longer than ``patience_s`` and those after it stay out."""
-    from playwright.sync_api import TimeoutError as TooLong
-
     rng = np.random.default_rng(0)
     centres = rng.uniform(-1, 1, (patterns // 100 + 1, 2)) * np.sqrt(patterns / 100)
     group = np.arange(patterns) // 100
     xy = centres[group] + 0.4 * rng.normal(size=(patterns, 2))
     row: dict[str, Any] = {"patterns": patterns, "with": "plotly"}
-    with _site(xy, group) as address, tab(browser) as page:
-        page.set_default_timeout(min(PATIENCE, 1000 * patience_s))
+    with _site(xy, group) as address, tab(browser, patience_s) as page:
         try:
-            page.goto(address, wait_until="commit")
-            drawn = page.wait_for_function("window.drawnAt")
-            row["first_view_s"] = float(drawn.json_value()) / 1000
+            page.goto(address)
+            row["first_view_s"] = page.until("the figure to be drawn", "window.drawnAt") / 1000
             row["browser_mb"] = browser_mb(browser)
-            with wire(page) as count_sent:
-                row["recolour_s"] = page.evaluate("recolour()") / 1000
-                row["recolour_kb"] = count_sent().all / 1e3
+            before = page.answers
+            row["recolour_s"] = page.ask("new colours", "() => recolour()") / 1000
+            row["recolour_kb"] = page.sent(before).all / 1e3
             row |= _lasso(page, xy, min(5000, patterns // 4))
         except TooLong:
             row["gave_up_s"] = patience_s
     return row
 
 
-def _lasso(page: "Page", xy: np.ndarray, count: int) -> dict[str, float]:
+def _lasso(page: Tab, xy: np.ndarray, count: int) -> dict[str, float]:
     middle = np.median(xy, axis=0)
     radius = np.sort(np.linalg.norm(xy - middle, axis=1))[count]
-    (x0, y0), (x1, y1) = page.evaluate(_PLACE)
+    (x0, y0), (x1, y1) = page.ask("where the points are", _PLACE)
     angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     ring = [
         [x0 + (x1 - x0) * (middle[0] + radius * np.cos(a)),
          y0 + (y1 - y0) * (middle[1] + radius * np.sin(a))]
         for a in angles
     ]  # fmt: skip
-    started = time.perf_counter()
-    drag(page, ring)
-    page.wait_for_function("window.selected > 0")
-    return {
-        "lasso_s": time.perf_counter() - started,
-        "selected": page.evaluate("window.selected"),
-    }
+    pressed, _ = page.drag(ring)
+    selected = page.until("the selection", "window.selected")
+    return {"lasso_s": time.perf_counter() - pressed, "selected": selected}
 
 
 @contextmanager
