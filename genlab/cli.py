@@ -22,6 +22,7 @@ _COMMANDS = {
     "promote": "model",
     "rollback": "model",
     "versions": "model",
+    "shadow": "shadow",
     "label": "labels",
     "suggest": "labels",
     "predict": "data",

@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from dashboard.api import label_routes, message_routes, queue_routes, version_routes
+from dashboard.api import label_routes, message_routes, queue_routes, shadow_routes, version_routes
 from dashboard.api.application import PREFIX, Application, application
 from dashboard.state import Desk
 
@@ -13,7 +13,7 @@ __all__ = ["PREFIX", "create_api", "mount"]
 def create_api(desk: Desk) -> Application:
     """The API of a workspace as a Flask application of its own."""
     app = application(desk)
-    for routes in (message_routes, label_routes, queue_routes, version_routes):
+    for routes in (message_routes, label_routes, queue_routes, version_routes, shadow_routes):
         routes.register(app, desk)
     return app
 

@@ -65,7 +65,7 @@ def register(app: Dash, desk: Desk) -> None:
     ) -> tuple[Any, ...]:  # fmt: skip
         if not sent:
             raise PreventUpdate
-        filters = Filters(*map(chosen_of, (verdict, labelled, source)), query or "")
+        filters = Filters(chosen_of(verdict), chosen_of(labelled), chosen_of(source), query or "")
         try:
             answer = act_on(desk, Event.read(sent, who, filters), pending)
         except GenlabError as error:

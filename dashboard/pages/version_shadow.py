@@ -1,6 +1,5 @@
 """Versions in shadow: how a candidate does on new messages, beside the version in force."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from dash import Dash, Input, Output, State, html
@@ -9,7 +8,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import ids, parts
 from dashboard.state import Desk
 from genlab.pipeline.assigned import active_version
-from genlab.pipeline.shadow import ShadowReport, shadow_report
+from genlab.pipeline.shadow import ShadowReport, shadow_reports
 
 _DAYS = 14
 _LOOKS = 3  # of the foot at the store, to one of these cards
@@ -32,12 +31,11 @@ def register(app: Dash, desk: Desk) -> None:
 
 def shadow_cards(desk: Desk) -> list[Any]:
     """A card for each version in shadow; none when there is none."""
-    running = desk.store.rows("shadow_runs.running")
-    if not running:
+    reports = shadow_reports(desk.store)
+    if not reports:
         return []
     active = active_version(desk.store)["version"]
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return [_card(active, shadow_report(desk.store, row["version"], now)) for row in running]
+    return [_card(active, report) for report in reports]
 
 
 def _card(active: int, report: ShadowReport) -> Any:

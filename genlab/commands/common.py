@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +86,7 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    if hasattr(value, "isoformat"):
+    if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
     return " ".join(str(value).split())[:100]
 

@@ -5,7 +5,7 @@ scores for the active one.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from genlab.errors import InputError, NotReady
@@ -38,7 +38,8 @@ def begin_shadow(store: Store, version: int) -> None:
     row, active = find_version(store, version), active_version(store)
     if row["status"] != "candidate":
         raise InputError(
-            f"version {version} is {row['status']}: only a candidate can be put in shadow"
+            f"version {version} is {row['status']}: only a candidate can be put in shadow; "
+            "`genlab train` makes one"
         )
     if row["encoder_version"] != active["encoder_version"]:
         raise NotReady(
@@ -53,16 +54,37 @@ def begin_shadow(store: Store, version: int) -> None:
 def drop_shadow(store: Store, version: int) -> None:
     """End a shadow run; what the candidate said so far stays with it.  InputError without one."""
     if not store.write("shadow_runs.drop", version=version)["dropped"]:
-        raise InputError(f"version {version} is not in shadow: see `genlab versions`")
+        raise _not_in_shadow(store, version)
 
 
-def shadow_report(store: Store, version: int, now: datetime) -> ShadowReport:
-    """How a version in shadow compares so far, at ``now`` (UTC); InputError for one that is not."""
-    began = {row["version"]: row["began_at"] for row in store.rows("shadow_runs.running")}
-    if version not in began:
-        raise InputError(f"version {version} is not in shadow: see `genlab versions`")
-    days = store.rows("shadow_runs.days", version=version)
-    return summarise(version, began[version], now, days)
+def shadow_reports(store: Store, now: datetime | None = None) -> list[ShadowReport]:
+    """How every version in shadow compares so far, at ``now`` (UTC; None: the clock's)."""
+    now = now or datetime.now(UTC).replace(tzinfo=None)
+    return [
+        summarise(
+            row["version"],
+            row["began_at"],
+            now,
+            store.rows("shadow_runs.days", version=row["version"]),
+        )
+        for row in store.rows("shadow_runs.running")
+    ]
+
+
+def shadow_report(store: Store, version: int, now: datetime | None = None) -> ShadowReport:
+    """How one compares; InputError for a version that is not in shadow."""
+    for report in shadow_reports(store, now):
+        if report.version == version:
+            return report
+    raise _not_in_shadow(store, version)
+
+
+def _not_in_shadow(store: Store, version: int) -> InputError:
+    running = ", ".join(str(row["version"]) for row in store.rows("shadow_runs.running")) or "none"
+    return InputError(
+        f"version {version} is not in shadow; in shadow: {running}; "
+        f"`genlab shadow start {version}` puts a candidate there"
+    )
 
 
 def summarise(

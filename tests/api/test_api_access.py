@@ -30,6 +30,10 @@ NEEDED = {
     ("GET", "/versions/active"): "viewer",
     ("POST", "/versions/promote"): "admin",
     ("POST", "/versions/roll-back"): "admin",
+    ("GET", "/shadows"): "viewer",
+    ("GET", "/shadows/<version>"): "viewer",
+    ("POST", "/shadows/start"): "admin",
+    ("POST", "/shadows/stop"): "admin",
     ("GET", "/status"): "viewer",
     ("GET", "/health"): None,
 }

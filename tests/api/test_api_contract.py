@@ -46,4 +46,4 @@ def test_every_operation_keeps_to_the_description(store: Store, roomy: Settings)
             )
 
         keeps()
-    assert len(seen) == 16
+    assert len(seen) == 20

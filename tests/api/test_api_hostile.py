@@ -79,7 +79,7 @@ def test_a_body_that_is_no_json_is_refused_by_every_write(
     before = filled.rows("labels.seq"), filled.rows("messages.totals")
     for path in (
         "/messages", "/predictions", "/labels", "/labels/take-back", "/queue/state", "/scoring",
-        "/versions/promote", "/versions/roll-back",
+        "/versions/promote", "/versions/roll-back", "/shadows/start", "/shadows/stop",
     ):  # fmt: skip
         answer = client.post(path, data=body, content_type="application/json")
         assert answer.status_code in (400, 411, 422), (path, answer.text)

@@ -3,9 +3,11 @@
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import PATTERNS, walk
 from flask.testing import FlaskClient
+from helpers import batch
 from synthetic_desk import add_version
 
 from genlab.config import Settings
@@ -109,12 +111,19 @@ def test_suggestions_are_those_of_the_command(
     assert answer["outlook"] == asked.outlook._asdict()
 
 
-def test_versions_are_listed_promoted_and_rolled_back(client: FlaskClient, filled: Store) -> None:
-    rows = filled.rows("patterns.all")
+def add_versions(store: Store, seeds: tuple[int, ...]) -> list[str]:
+    """Candidates; the ids of the patterns they scored."""
+    rows = store.rows("patterns.all")
+    ids = [row["pattern_id"] for row in rows]
     kind = np.array([int(row["canonical_text"].split()[1]) for row in rows])
     vectors = np.random.default_rng(5).normal(size=(len(rows), 16)).astype(np.float32)
-    for seed in (1, 2):
-        add_version(filled, [row["pattern_id"] for row in rows], kind, vectors, 12, seed)
+    for seed in seeds:
+        add_version(store, ids, kind, vectors, 12, seed)
+    return ids
+
+
+def test_versions_are_listed_promoted_and_rolled_back(client: FlaskClient, filled: Store) -> None:
+    add_versions(filled, (1, 2))
     assert [v["version"] for v in walk(client, "/versions?limit=2")] == [3, 2, 1]
     assert client.get("/versions/active").json["version"] == 1
     assert client.post("/versions/promote", json={"version": 3}).json["version"] == 3
@@ -125,6 +134,35 @@ def test_versions_are_listed_promoted_and_rolled_back(client: FlaskClient, fille
     nothing = client.post("/versions/roll-back", json={})
     assert nothing.status_code == 409
     assert client.post("/versions/promote", json={"version": 99}).status_code == 404
+
+
+def test_a_candidate_in_shadow_is_told_and_stopped(client: FlaskClient, filled: Store) -> None:
+    add_versions(filled, (1,))
+    assert client.get("/shadows").json == {"items": []}
+    assert client.get("/shadows/2").status_code == 404
+    begun = client.post("/shadows/start", json={"version": 2})
+    assert (begun.status_code, begun.json["version"], begun.json["messages"]) == (200, 2, 0)
+    texts = ["kind 1 wording 0", "kind 1 wording 0", "kind 2 wording 0"]
+    id_of = {row["canonical_text"]: row["pattern_id"] for row in filled.rows("patterns.all")}
+    again = batch(texts, start=5000)
+    messages = again["in_messages"].drop_columns("pattern_id")
+    again["in_messages"] = messages.append_column("pattern_id", pa.array(map(id_of.get, texts)))
+    filled.write("messages.ingest_batch", again)
+    told = client.get("/shadows/2").json
+    assert (told["active"], told["messages"], told["waiting"]) == (1, 3, 0)
+    assert told["agree"] == 3  # no label, both unnamed
+    assert told["changes"] == []
+    (day,) = told["days"]
+    assert (day["messages"], day["agree"]) == (3, 3)
+    (listed,) = client.get("/shadows").json["items"]
+    assert listed == {name: told[name] for name in listed}
+    assert client.post("/shadows/stop", json={"version": 2}).json == {"version": 2}
+    for path in ("/shadows/stop", "/shadows/start"):
+        assert client.post(path, json={"version": 9}).status_code == 404
+    assert client.post("/shadows/stop", json={"version": 2}).status_code == 404
+    refused = client.post("/shadows/start", json={"version": 1})
+    assert refused.status_code == 422
+    assert "version 1 is active" in refused.json["detail"]
 
 
 def test_status_counts_what_is_stored(client: FlaskClient) -> None:

@@ -1,12 +1,15 @@
 """Two versions compared, and a candidate in shadow: counted by hand on a small store."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner, Result
 from helpers import batch
 
+from genlab.cli import genlab
 from genlab.config import Settings
 from genlab.encoders import Encoder
 from genlab.errors import InputError, NotReady
@@ -67,12 +70,17 @@ CANDIDATE: Says = {
 
 @pytest.fixture
 def two(store: Store) -> Store:
+    """See fill_two."""
+    fill_two(store)
+    return store
+
+
+def fill_two(store: Store) -> None:
     """Version 1 in force, 2 a candidate; a once, b twice, c three times, d once."""
     store.write("messages.ingest_batch", batch(["a", "b", "b", "c", "c", "c", "d", "only active"]))
     assert add_version(store, ACTIVE) == 1
     store.write("model_versions.promote", version=1)
     assert add_version(store, CANDIDATE) == 2
-    return store
 
 
 def differences(store: Store, new_only: bool, narrow: tuple = ()) -> list[tuple]:
@@ -161,6 +169,41 @@ def test_only_a_candidate_of_the_same_encoder_goes_into_shadow(two: Store) -> No
     with pytest.raises(NotReady, match="scored no pattern"):
         begin_shadow(two, 4)
     assert two.rows("shadow_runs.running") == []
+
+
+def test_the_command_starts_tells_and_stops(tmp_path: Path) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(genlab, ["shadow", *arguments, "--workspace", str(tmp_path)])
+
+    with connect(tmp_path) as store:
+        fill_two(store)
+    assert run("list").stdout.split() == [
+        "version", "began_at", "messages", "waiting", "agree", "known_a", "known_b",
+        "flagged_per_day_a", "flagged_per_day_b",
+    ]  # fmt: skip
+    started = run("start", "2")
+    assert (started.exit_code, started.stdout) == (0, "")
+    with connect(tmp_path) as store:
+        store.write("messages.ingest_batch", batch(["b", "b", "a", "late"], start=100))
+    (listed,) = json.loads(run("list", "--json").stdout)
+    counted = {"version": 2, "messages": 3, "waiting": 1, "agree": 1, "known_a": 3, "known_b": 3}
+    assert counted.items() <= listed.items()
+    told = json.loads(run("compare", "2", "--json").stdout)
+    assert counted.items() <= told.items()
+    assert (told["active"], len(told["days"])) == (1, 1)
+    change = {"label_a": "pump", "verdict_a": "known", "label_b": "disk", "verdict_b": "known",
+              "patterns": 1, "messages": 2}  # fmt: skip
+    assert told["changes"] == [change]
+    text = run("compare", "2").stdout
+    assert "version 2 in shadow of version 1" in text
+    assert "3 new messages scored by both, 1 with the same" in text
+    assert text.splitlines()[-1].split() == ["pump", "known", "disk", "known", "1", "2"]
+    assert run("stop", "2").exit_code == 0
+    for command in (("stop", "2"), ("compare", "2")):
+        refused = run(*command).exception
+        assert isinstance(refused, InputError)
+        assert "in shadow: none; `genlab shadow start 2`" in str(refused)
+    assert "no version 9" in str(run("start", "9").exception)
 
 
 def test_rates_are_per_day_and_over_a_day_at_least() -> None:
