@@ -106,45 +106,26 @@ WHERE a.version = $version GROUP BY a.verdict ORDER BY a.verdict;
 -- kind: read
 -- What two versions say of the patterns both scored, from what to what, those with most messages
 -- first; $new_only: of messages received since $version_b went into shadow.
-WITH counted AS (
-    SELECT pattern_id, message_count AS messages FROM pattern WHERE NOT $new_only::BOOLEAN
-    UNION ALL
-    SELECT m.pattern_id, count(*)
-    FROM message m JOIN shadow_run r ON r.version = $version_b AND r.ended_at IS NULL
-    WHERE $new_only::BOOLEAN AND m.received_at >= r.began_at
-    GROUP BY m.pattern_id
-)
-SELECT a.label AS label_a, a.verdict AS verdict_a, b.label AS label_b, b.verdict AS verdict_b,
-       count(*) AS patterns, sum(counted.messages)::BIGINT AS messages
-FROM counted
-JOIN assignment a ON a.pattern_id = counted.pattern_id AND a.version = $version_a
-JOIN assignment b ON b.pattern_id = counted.pattern_id AND b.version = $version_b
+SELECT label_a, verdict_a, label_b, verdict_b, count(*) AS patterns,
+       sum(messages)::BIGINT AS messages
+FROM comparison
+WHERE version_a = $version_a AND version_b = $version_b AND new_only = $new_only::BOOLEAN
 GROUP BY ALL ORDER BY messages DESC, patterns DESC, label_a, label_b, verdict_a, verdict_b;
 
 -- name: differences
 -- kind: read
 -- Patterns that two versions label or judge differently, those with most messages first;
 -- $new_only as in transitions.  $narrow: only those from label and verdict _a to _b.
-WITH counted AS (
-    SELECT pattern_id, message_count AS messages FROM pattern WHERE NOT $new_only::BOOLEAN
-    UNION ALL
-    SELECT m.pattern_id, count(*)
-    FROM message m JOIN shadow_run r ON r.version = $version_b AND r.ended_at IS NULL
-    WHERE $new_only::BOOLEAN AND m.received_at >= r.began_at
-    GROUP BY m.pattern_id
-)
-SELECT p.pattern_id, p.canonical_text, counted.messages, a.label AS label_a, b.label AS label_b,
-       a.confidence AS confidence_a, b.confidence AS confidence_b, a.verdict AS verdict_a,
-       b.verdict AS verdict_b
-FROM counted
-JOIN assignment a ON a.pattern_id = counted.pattern_id AND a.version = $version_a
-JOIN assignment b ON b.pattern_id = counted.pattern_id AND b.version = $version_b
-JOIN pattern p ON p.pattern_id = counted.pattern_id
-WHERE (a.label IS DISTINCT FROM b.label OR a.verdict <> b.verdict)
+SELECT c.pattern_id, p.canonical_text, c.messages, c.label_a, c.label_b, c.confidence_a,
+       c.confidence_b, c.verdict_a, c.verdict_b
+FROM comparison c JOIN pattern p USING (pattern_id)
+WHERE c.version_a = $version_a AND c.version_b = $version_b AND c.new_only = $new_only::BOOLEAN
+  AND (c.label_a IS DISTINCT FROM c.label_b OR c.verdict_a <> c.verdict_b)
   AND (NOT $narrow::BOOLEAN
-       OR (a.label IS NOT DISTINCT FROM $label_a::VARCHAR AND a.verdict = $verdict_a::VARCHAR
-           AND b.label IS NOT DISTINCT FROM $label_b::VARCHAR AND b.verdict = $verdict_b::VARCHAR))
-ORDER BY counted.messages DESC, p.pattern_id LIMIT $limit;
+       OR (c.label_a IS NOT DISTINCT FROM $label_a::VARCHAR AND c.verdict_a = $verdict_a::VARCHAR
+           AND c.label_b IS NOT DISTINCT FROM $label_b::VARCHAR
+           AND c.verdict_b = $verdict_b::VARCHAR))
+ORDER BY c.messages DESC, c.pattern_id LIMIT $limit;
 
 -- name: prune
 -- kind: write

@@ -87,7 +87,7 @@ SELECT count(*) AS changed FROM wanted;
 -- kind: read
 -- What each person says of the patterns that two or more people labelled: their last label that
 -- stands.  Labels accepted in bulk or given while auditing are no second opinion.
-WITH RECURSIVE taken_back AS (
+WITH taken_back AS (
     SELECT undoes AS group_id FROM label_event WHERE action IN ('undo', 'redo')
     GROUP BY undoes HAVING arg_max(action, seq) = 'undo'
 ), standing AS (
@@ -97,18 +97,9 @@ WITH RECURSIVE taken_back AS (
     WHERE action IN ('label', 'clear') AND how NOT IN ('accept', 'audit')
       AND group_id NOT IN (SELECT group_id FROM taken_back)
     GROUP BY pattern_id, annotator
-), final(label_id, final_id, depth) AS (
-    SELECT label_id, label_id, 0 FROM label
-    UNION ALL
-    SELECT f.label_id, l.merged_into, f.depth + 1
-    FROM final f JOIN label l ON l.label_id = f.final_id
-    WHERE l.merged_into IS NOT NULL AND f.depth < 100
 ), said AS (
-    SELECT s.pattern_id, s.annotator, l.name AS label, s.labelled_at
-    FROM standing s
-    JOIN (SELECT label_id, arg_max(final_id, depth) AS final_id FROM final GROUP BY label_id) f
-      ON f.label_id = s.label_id
-    JOIN label l ON l.label_id = f.final_id
+    SELECT s.pattern_id, s.annotator, f.name AS label, s.labelled_at
+    FROM standing s JOIN final_label f USING (label_id)
     WHERE s.action = 'label'
 )
 SELECT s.pattern_id, s.annotator, s.label, s.labelled_at, p.canonical_text, p.message_count,
