@@ -30,14 +30,16 @@ class Statistics(NamedTuple):
     """Weighted sums over points, about an origin of each component's (or one for all)."""
 
     origin: np.ndarray  # (K, D) or (D,)
-    count: np.ndarray  # (K,) sum of weights
+    counts: np.ndarray  # (K,) sums of weights
     first: np.ndarray  # (K, D) sum of weight * (x - origin)
     second: np.ndarray  # (K,), (K, D), (D, D) or (K, D, D): of squares, as the covariances
 
-    def __add__(self, other: "Statistics") -> "Statistics":  # type: ignore[override]
-        """The sums over both sets of points; the origin is the same."""
-        sums = (a + b for a, b in zip(self[1:], other[1:], strict=True))
-        return Statistics(self.origin, *sums)
+
+def merge(one: Statistics | None, other: Statistics) -> Statistics:
+    """The sums over both sets of points, about the same origin."""
+    if one is None:
+        return other
+    return Statistics(one.origin, *(a + b for a, b in zip(one[1:], other[1:], strict=True)))
 
 
 def estimate(
@@ -81,6 +83,14 @@ def pooled(x: np.ndarray, k: int, kind: Kind, regularisation: float) -> Gaussian
     return Gaussians(means, covariances, kind)
 
 
+def parameters(gaussians: Gaussians) -> int:
+    """How many numbers are free: means and covariances."""
+    k, d = gaussians.means.shape
+    matrix = d * (d + 1) // 2
+    covariances = {"spherical": k, "diagonal": k * d, "tied": matrix, "full": k * matrix}
+    return k * d + covariances[gaussians.kind]
+
+
 def draw(gaussians: Gaussians, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One point of each component in ``component`` (n,) -> (n, D)."""
     means, covariances, kind = gaussians
@@ -119,6 +129,9 @@ def points(x: np.ndarray, dimension: int | None = None) -> np.ndarray:
     if found.ndim != 2 or 0 in found.shape or dimension not in (None, found.shape[-1]):
         expected = "(N, D), both at least 1" if dimension is None else f"(N, {dimension})"
         raise InputError(f"found points of shape {found.shape}, expected {expected}; reshape them")
+    with np.errstate(all="ignore"):
+        if np.isfinite(found.sum()):  # one fast pass; where it says no, look which
+            return found
     strange = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(strange):
         raise InputError(

@@ -13,14 +13,15 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from genlab.errors import InputError
+from genlab.models import gaussian_family
 from genlab.models.gaussian_family import (
     KINDS,
     Gaussians,
     Kind,
-    Statistics,
     chunks,
     draw,
     estimate,
+    merge,
 )
 from genlab.models.gaussian_family import points as checked_points
 from genlab.models.gaussian_forms import fit_groups, form_for, log_densities
@@ -79,7 +80,7 @@ def _em_step(
 ) -> tuple[Mixture, float]:
     form = form_for(x, mixture.gaussians)
     log_weights = _log(mixture.weights)[:, None]
-    sums: Statistics | None = None
+    sums = None
     total = 0.0
     for part, count in zip(chunks(x), chunks(counts), strict=True):
         features = form.features(part)
@@ -88,11 +89,10 @@ def _em_step(
         shares, log_p = _normalise(joint)
         shares *= count
         total += float(count @ log_p)
-        found = form.gather(features, shares)
-        sums = found if sums is None else sums + found
+        sums = merge(sums, form.gather(features, shares))
     assert sums is not None
     gaussians = estimate(sums, mixture.gaussians.kind, regularisation, mixture.gaussians)
-    return Mixture(sums.count / sums.count.sum(), gaussians), total / counts.sum()
+    return Mixture(sums.counts / sums.counts.sum(), gaussians), total / counts.sum()
 
 
 def kmeans_start(
@@ -166,11 +166,8 @@ def _climb(
 
 
 def parameters(mixture: Mixture) -> int:
-    """How many numbers are free: K - 1 weights, K D means, and the covariances."""
-    k, d = mixture.gaussians.means.shape
-    matrix = d * (d + 1) // 2
-    covariances = {"spherical": k, "diagonal": k * d, "tied": matrix, "full": k * matrix}
-    return k - 1 + k * d + covariances[mixture.gaussians.kind]
+    """How many numbers are free: K - 1 weights, the means and the covariances."""
+    return len(mixture.weights) - 1 + gaussian_family.parameters(mixture.gaussians)
 
 
 def bic(x: np.ndarray, mixture: Mixture) -> float:
