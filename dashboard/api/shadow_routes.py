@@ -29,7 +29,9 @@ def register(app: Application, desk: Desk) -> None:
             raise Problem(404, str(error)) from None
         active = active_version(desk.store)["version"]
         changes = compare(desk.store, active, path.version, new_only=True).transitions
-        return models.ShadowComparison(active=active, changes=changes, **report._asdict())
+        return models.ShadowComparison(
+            active=active, changes=[models.Change(**each) for each in changes], **report._asdict()
+        )
 
     @operation(app, "POST", "/shadows/start", "admin", models.Shadow, (404, 409))
     def start_shadow(body: models.InShadow) -> models.Shadow:

@@ -8,9 +8,10 @@ from dash import dcc, html
 
 from dashboard import parts
 from dashboard.pages.overview_span import pattern_link
-from genlab.pipeline.drift import LEVEL, Drift, Leading, Moved, Share
+from genlab.pipeline.drift import LEVEL, Burst, Drift, Leading, Moved, Share
 
 _SHOWN = 5
+_CAUSES = {"volume": "volume", "wording": "new wording", "novelty": "not known"}
 
 
 def told(found: Drift, window: str) -> list[Any]:
@@ -18,7 +19,7 @@ def told(found: Drift, window: str) -> list[Any]:
     if found.sources is None:
         said = f"Comparing needs messages of two {window}s; fewer are stored."
         return [html.P(said, className="gl-note")]
-    moved = [each for each in found.sources if each.news]
+    moved = [each for each in found.sources if each.news or each.burst.news]
     rows = [
         *_volumes(found.sources, moved),
         _share("wording", "messages of new patterns", found.wording, window, "/map"),
@@ -26,14 +27,16 @@ def told(found: Drift, window: str) -> list[Any]:
     ]
     heads = ["cause", "", f"{window} before", f"last {window}", "change", ""]
     lists = [
+        _bursts("Patterns that burst", found),
         _moved("Patterns that rose or fell", found),
         _leading("Largest new patterns", found.fresh, found.wording),
         _leading("Largest patterns not known", found.flagged, found.novelty),
     ]
     hint = (
         f"A change counts as news at {100 * LEVEL:g} % error: like hours of both {window}s are "
-        "paired (t-test), so bursts and daily rhythm are no news; many sources or patterns at once "
-        "by Benjamini and Hochberg."
+        "paired (t-test), so usual bursts and daily rhythm are no news. A burst is one hour far "
+        "above all others (negative binomial law of those). Many sources or patterns at once by "
+        "Benjamini and Hochberg."
     )
     return [
         parts.table(heads, rows, numeric=(2, 3, 4)),
@@ -54,7 +57,7 @@ def _volumes(sources: Sequence[Moved], moved: Sequence[Moved]) -> list[list[Any]
                 parts.number(each.before),
                 parts.number(each.now),
                 _change(each.before, each.now),
-                _verdict(each.news, each.p),
+                _verdict(each.news, each.p, each.burst),
             ]
         )
     rest = len(sources) - len(shown)
@@ -76,7 +79,7 @@ def _share(cause: str, what: str, share: Share | None, window: str, href: str) -
         parts.percent(share.before),
         parts.percent(share.now),
         f"{points:+.1f} points",
-        _verdict(share.news, share.p),
+        _verdict(share.news, share.p, share.burst),
     ]
 
 
@@ -84,11 +87,39 @@ def _change(before: int, now: int) -> str:
     return f"{100 * (now - before) / before:+,.0f} %" if before else "new"
 
 
-def _verdict(news: bool, p: float) -> Any:
-    title = f"p = {p:.3g}"
-    if news:
-        return html.Span("news", className="gl-pill gl-pill-between", title=title)
-    return html.Span("within noise", className="gl-hint", title=title)
+def _verdict(news: bool, p: float, burst: Burst) -> Any:
+    said = [html.Span("news", className="gl-pill gl-pill-between", title=f"p = {p:.3g}")]
+    if burst.news:
+        title = f"p = {burst.p:.3g}"
+        pill = html.Span("burst", className="gl-pill gl-pill-between", title=title)
+        told = html.Span([f" {_peak(burst)}, ", parts.ago(burst.began_at)], className="gl-hint")
+        return [*(said if news else []), pill, told]
+    return said if news else html.Span("within noise", className="gl-hint", title=f"p = {p:.3g}")
+
+
+def _peak(burst: Burst) -> str:
+    return f"{burst.messages:,} in an hour, usually {_rate(burst.usual)}"
+
+
+def _rate(messages: float) -> str:
+    return f"{messages:,.0f}" if messages >= 10 else f"{messages:.1f}".removesuffix(".0")
+
+
+def _bursts(title: str, found: Drift) -> Any:
+    if not found.bursts:
+        return None
+    rows = [
+        [
+            pattern_link(each.key, found.texts[each.key].text, 90),
+            html.B(_CAUSES[found.texts[each.key].cause]),
+            parts.number(each.burst.messages),
+            _rate(each.burst.usual),
+            parts.ago(each.burst.began_at),
+        ]
+        for each in found.bursts[:_SHOWN]
+    ]
+    heads = ["pattern", "cause", "in an hour", "usually", ""]
+    return _list(title, parts.table(heads, rows, (2, 3)), len(found.bursts) - len(rows))
 
 
 def _moved(title: str, found: Drift) -> Any:
@@ -96,18 +127,22 @@ def _moved(title: str, found: Drift) -> Any:
         return None
     rows = [
         [
-            pattern_link(each.key, found.texts.get(each.key, each.key), 90),
+            pattern_link(each.key, found.texts[each.key].text, 90),
             f"{each.before:,} → {each.now:,}",
         ]
         for each in found.patterns[:_SHOWN]
     ]
-    rest = len(found.patterns) - len(rows)
-    more = [html.P(f"and {rest:,} more", className="gl-hint")] if rest > 0 else []
-    return html.Div([html.H3(title), parts.table(["pattern", "messages"], rows, (1,)), *more])
+    table = parts.table(["pattern", "messages"], rows, (1,))
+    return _list(title, table, len(found.patterns) - len(rows))
+
+
+def _list(title: str, table: Any, rest: int = 0) -> Any:
+    more = [html.P(f"and {rest:,} more", className="gl-hint")] if rest else []
+    return html.Div([html.H3(title), table, *more])
 
 
 def _leading(title: str, rows: Sequence[Leading], share: Share | None) -> Any:
     if not rows or share is None:
         return None
     body = [[pattern_link(r.pattern_id, r.text, 90), parts.number(r.messages)] for r in rows]
-    return html.Div([html.H3(title), parts.table(["pattern", "messages"], body, (1,))])
+    return _list(title, parts.table(["pattern", "messages"], body, (1,)))

@@ -1,21 +1,34 @@
 """What changed since the window before, by cause: volume, wording, novelty; and what is only noise.
 
 Messages come in bursts, so counts are not held against a Poisson law: like hours of the two windows
-are paired and the spread of their differences says how much is usual.
+are paired and the spread of their differences says how much is usual.  One hour far above the
+others hardly moves that, so it is looked for by itself (:mod:`genlab.pipeline.burst`).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from genlab.pipeline.burst import burst_p, usual
 from genlab.store import Store
 
 LEVEL = 0.05  # chance that a change is called one where there is none
 LEADING = 5
 WINDOWS = {"day": (24, 24), "week": (168, 28)}
 """Hours of a window, and the slots it is cut into: hours of a day, quarter days of a week."""
+
+
+class Burst(NamedTuple):
+    """The largest hour of the last window."""
+
+    began_at: datetime
+    messages: int
+    usual: float  # messages of the other hours of both windows, on average
+    p: float  # burst_p
+    news: bool  # as the p of what it is of
 
 
 class Moved(NamedTuple):
@@ -26,6 +39,7 @@ class Moved(NamedTuple):
     now: int
     p: float  # paired t-test over the slots; two-sided
     news: bool  # p passes LEVEL after Benjamini & Hochberg (1995) over all sources or patterns
+    burst: Burst
 
 
 class Share(NamedTuple):
@@ -36,6 +50,14 @@ class Share(NamedTuple):
     messages: int  # that it is a share of, now
     p: float  # t-test, slots as clusters; two-sided
     news: bool  # p <= LEVEL
+    burst: Burst
+
+
+class Told(NamedTuple):
+    """What a pattern says, and why it may have come more often."""
+
+    text: str
+    cause: str  # "wording": new in the window, "novelty": not known, else "volume"
 
 
 class Leading(NamedTuple):
@@ -51,8 +73,9 @@ class Drift(NamedTuple):
 
     hours: int
     sources: list[Moved] | None  # most moved first
-    patterns: list[Moved] | None  # only those that are news, and their texts
-    texts: dict[str, str]
+    patterns: list[Moved] | None  # only those that are news
+    bursts: list[Moved] | None  # only patterns whose burst is news, the least likely first
+    texts: dict[str, Told]  # of the first LEADING of both
     wording: Share | None  # share of messages whose pattern was first seen in the window
     novelty: Share | None  # share of judged messages that are not known
     fresh: list[Leading]  # the largest new patterns
@@ -112,47 +135,95 @@ def drift(store: Store, window: str) -> Drift:
     if span["earliest"] is not None:
         stored = (span["latest"] - span["earliest"]).total_seconds() / 3600
     if stored < 2 * hours:
-        return Drift(hours, None, None, {}, None, None, [], [])
-    sources = _moved(store, "source", hours, slots)
-    patterns = _moved(store, "pattern", hours, slots, only_news=True)
-    shown = [each.key for each in patterns[:LEADING]]
-    texts = {
-        r["pattern_id"]: r["canonical_text"] for r in store.rows("drift.texts", pattern_ids=shown)
-    }
-    rows = store.rows("drift.shares", hours=hours, bins=slots)
-    wording = _share(rows, "fresh", "messages", slots) if stored >= 3 * hours else None
+        return Drift(hours, None, None, None, {}, None, None, [], [])
+    newest = span["latest"]
+    sources = _moved(store, "source", newest, hours, slots)
+    found = _moved(store, "pattern", newest, hours, slots, only_news=True)
+    patterns = [each for each in found if each.news]
+    bursts = sorted((each for each in found if each.burst.news), key=lambda each: each.burst.p)
+    shown = [each.key for each in (*patterns[:LEADING], *bursts[:LEADING])]
+    since = newest - timedelta(hours=hours)
+    rows = store.rows("drift.shares", hours=hours)
+    wording = (
+        _share(rows, "fresh", "messages", newest, hours, slots) if stored >= 3 * hours else None
+    )
     return Drift(
         hours,
         sources,
         patterns,
-        texts,
+        bursts,
+        {r["pattern_id"]: _told(r, since) for r in store.rows("drift.texts", pattern_ids=shown)},
         wording,
-        _share(rows, "flagged", "judged", slots),
+        _share(rows, "flagged", "judged", newest, hours, slots),
         _leading(store, "fresh", hours) if wording else [],
         _leading(store, "flagged", hours),
     )
 
 
-def _moved(store: Store, by: str, hours: int, slots: int, only_news: bool = False) -> list[Moved]:
+def _moved(
+    store: Store, by: str, newest: datetime, hours: int, slots: int, only_news: bool = False
+) -> list[Moved]:
     table = store.read("drift.volume", by=by, hours=hours, bins=slots)
-    before, now, squares = (table[name].to_numpy() for name in ("before", "now", "squares"))
+    before, now, squares, hourly_squares, peak, hour = (
+        table[name].to_numpy()
+        for name in ("before", "now", "squares", "hourly_squares", "peak", "peak_hour")
+    )
+    total = before + now
     p = paired_p(before, now, squares, slots)
-    news = is_news(p)
-    rows = np.flatnonzero(news) if only_news else np.arange(len(p))
-    keys = table["key"].take(rows).to_pylist()
+    p_burst = burst_p(peak, total, hourly_squares, 2 * hours, hours)
+    news, burst_news = is_news(p), is_news(p_burst)
+    mean = usual(peak, total, 2 * hours)
+    rows = np.flatnonzero(news | burst_news) if only_news else np.arange(len(p))
     return [
-        Moved(key, int(before[i]), int(now[i]), float(p[i]), bool(news[i]))
-        for key, i in zip(keys, rows, strict=True)
+        Moved(
+            key,
+            int(before[i]),
+            int(now[i]),
+            float(p[i]),
+            bool(news[i]),
+            Burst(
+                _start(newest, hour[i]),
+                int(peak[i]),
+                float(mean[i]),
+                float(p_burst[i]),
+                bool(burst_news[i]),
+            ),
+        )
+        for key, i in zip(table["key"].take(rows).to_pylist(), rows, strict=True)
     ]
 
 
-def _share(rows: Sequence[dict], part: str, every: str, slots: int) -> Share:
-    counts = np.zeros((2, 2 * slots))
+def _share(
+    rows: Sequence[dict[str, Any]], part: str, every: str, newest: datetime, hours: int, slots: int
+) -> Share:
+    counts = np.zeros((2, 2 * hours))
     for row in rows:
-        counts[:, row["bin"]] = row[part], row[every]
-    (part_now, part_before), (all_now, all_before) = (np.split(c, 2) for c in counts)
+        counts[:, row["hour"]] = row[part], row[every]
+    (part_now, part_before), (all_now, all_before) = counts.reshape(2, 2, slots, -1).sum(axis=3)
     before, now, p = share_p(part_before, all_before, part_now, all_now)
-    return Share(before, now, int(all_now.sum()), p, p <= LEVEL)
+    burst = _burst(counts[0], newest, hours)
+    return Share(before, now, int(all_now.sum()), p, p <= LEVEL, burst)
+
+
+def _burst(counts: np.ndarray, newest: datetime, hours: int) -> Burst:
+    """Of one series, its hours counted backwards."""
+    hour = int(counts[:hours].argmax())
+    peak, total = counts[hour : hour + 1], counts.sum(keepdims=True)
+    p = float(burst_p(peak, total, (counts**2).sum(keepdims=True), 2 * hours, hours)[0])
+    mean = float(usual(peak, total, 2 * hours)[0])
+    return Burst(_start(newest, hour), int(peak[0]), mean, p, p <= LEVEL)
+
+
+def _start(newest: datetime, hour: int) -> datetime:
+    """When an hour began, hours counted backwards."""
+    return newest - timedelta(hours=int(hour) + 1)
+
+
+def _told(row: dict[str, Any], since: datetime) -> Told:
+    if row["first_seen"] > since:
+        return Told(row["canonical_text"], "wording")
+    known = row["verdict"] in ("known", None)
+    return Told(row["canonical_text"], "volume" if known else "novelty")
 
 
 def _leading(store: Store, only: str, hours: int) -> list[Leading]:

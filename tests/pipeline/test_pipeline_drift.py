@@ -8,6 +8,7 @@ import pytest
 from helpers import MESSAGE, PATTERN, POSITION, REJECTED
 from scipy import stats
 
+from genlab.pipeline.burst import burst_p
 from genlab.pipeline.drift import drift, is_news, paired_p, share_p
 from genlab.store import Store
 
@@ -126,12 +127,140 @@ def test_causes_are_told_apart(store: Store) -> None:
     }
     news = {each.key: (each.before, each.now) for each in found.patterns}
     assert news == {"p-louder": (24, 120), "p-reworded": (0, 48)}
-    assert found.texts == {"p-louder": "louder", "p-reworded": "reworded"}
+    assert found.texts == {
+        "p-louder": ("louder", "volume"),
+        "p-reworded": ("reworded", "wording"),
+    }
     assert found.wording.before == 0.0
     assert found.wording.now == pytest.approx(49 / (96 + 120 + 48 + 1))
     assert found.wording.news
     assert [(each.text, each.messages) for each in found.fresh] == [("reworded", 48), ("once", 1)]
     assert (found.novelty.messages, found.flagged) == (0, [])  # nothing is judged yet
+
+
+def largest_hour(counts: np.ndarray) -> np.ndarray:
+    """p-values of (TRIALS, 2 * SLOTS) counts, the last window first."""
+    peak, total = counts[:, :SLOTS].max(axis=1), counts.sum(axis=1)
+    return burst_p(peak, total, (counts.astype(float) ** 2).sum(axis=1), 2 * SLOTS, SLOTS)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.5, 2.0, 40.0])
+def test_usual_bursts_are_called_one_as_rarely_as_promised(rate: float) -> None:
+    rng = np.random.default_rng(6)
+    both = np.concatenate([bursts(rng, rate), bursts(rng, rate)], axis=1)
+    p = largest_hour(both)
+    assert (p <= 0.05).mean() < 0.05
+    assert (p <= 1e-3).mean() < 3e-3
+    again = largest_hour(rng.poisson(rate, (TRIALS, 2 * SLOTS)))
+    assert (again <= 0.05).mean() < 0.01
+
+
+@pytest.mark.parametrize(("rate", "level"), [(1.0, 0.05), (5.0, 1e-4), (40.0, 1e-6)])
+def test_an_hour_of_twenty_times_is_heard_among_steady_ones(rate: float, level: float) -> None:
+    rng = np.random.default_rng(7)
+    counts = rng.poisson(rate, (TRIALS, 2 * SLOTS))
+    counts[:, 5] = rng.poisson(20 * rate, TRIALS)
+    assert (largest_hour(counts) <= level).mean() > 0.9
+    # the same hour every day is no burst
+    counts[:, 5 + SLOTS] = rng.poisson(20 * rate, TRIALS)
+    assert (largest_hour(counts) <= 0.05).mean() < 0.07
+
+
+def test_nothing_in_the_window_is_no_burst() -> None:
+    counts = np.zeros((2, 2 * SLOTS))
+    counts[1, SLOTS] = 50  # long ago
+    assert largest_hour(counts).tolist() == [1.0, 1.0]
+
+
+def traffic(rng: np.random.Generator) -> list:
+    """More than three days of two sources and 60 kinds, each with its rate and a daily rhythm."""
+    found = []
+    for kind, rate in enumerate(np.geomspace(0.2, 20, 60)):
+        for hour in range(80):
+            rhythm = 1 + 0.5 * np.sin(2 * np.pi * hour / 24)
+            found += hourly(
+                f"kind {kind}", f"s{kind % 2}", hour + 1, hour, rng.poisson(rate * rhythm)
+            )
+    return found
+
+
+def test_a_quiet_day_stays_quiet(store: Store) -> None:
+    put(store, traffic(np.random.default_rng(8)))
+    found = drift(store, "day")
+    assert (found.patterns, found.bursts) == ([], [])
+    assert not any(each.news or each.burst.news for each in found.sources)
+    assert not found.wording.news
+    assert not found.wording.burst.news
+
+
+def test_a_burst_of_a_known_kind_is_volume_and_tells_its_hour(store: Store) -> None:
+    rng = np.random.default_rng(9)
+    put(store, [*traffic(rng), *hourly("kind 40", "s0", 7, 6, 100)])  # of some 5 an hour
+    found = drift(store, "day")
+    assert [each.key for each in found.bursts] == ["p-kind 40"]
+    assert found.texts["p-kind 40"] == ("kind 40", "volume")
+    burst = found.bursts[0].burst
+    assert burst.began_at == NEWEST - timedelta(hours=7)
+    assert 100 <= burst.messages <= 125
+    assert burst.usual == pytest.approx(np.geomspace(0.2, 20, 60)[40], rel=0.25)
+    assert found.patterns == []  # the day as a whole is within noise
+    assert not found.wording.burst.news
+
+
+def judged(store: Store, verdicts: dict[str, str]) -> None:
+    """A version in force that says this of the patterns."""
+    version = store.write(
+        "model_versions.add", parent=None, job_id=None, encoder_version="e", prior="mixture",
+        components=1, latent_dim=1, epochs=1, folder="none", configuration="{}", metrics="{}",
+    )["version"]  # fmt: skip
+    n = len(verdicts)
+    one = pa.array([[1.0]] * n, pa.list_(pa.float32()))
+    numbers = ("log_px", "confidence", "s_ood", "evidence", "map_x", "map_y", "novelty_p")
+    rows = {
+        "pattern_id": [f"p-{text}" for text in verdicts],
+        "components": pa.array([[0]] * n, pa.list_(pa.int32())),
+        **dict.fromkeys(("responsibilities", "latent_mean", "latent_logvar"), one),
+        **dict.fromkeys(numbers, [0.5] * n),
+        "held_out": [False] * n,
+        "label": pa.nulls(n, pa.string()),
+        "verdict": list(verdicts.values()),
+    }
+    store.write("assignments.put", {"in_assignments": pa.table(rows)}, version=version)
+    store.write("model_versions.promote", version=version)
+
+
+def test_an_hour_of_a_kind_that_is_not_known_is_novelty(store: Store) -> None:
+    rng = np.random.default_rng(12)
+    rare = [*hourly("strange", "s1", 79, 78), *hourly("strange", "s1", 5, 4, 40)]
+    put(store, [*traffic(rng), *rare])
+    judged(store, {**{f"kind {k}": "known" for k in range(60)}, "strange": "novel"})
+    found = drift(store, "day")
+    assert [found.texts[each.key] for each in found.bursts] == [("strange", "novelty")]
+    assert found.novelty.burst.news
+    assert found.novelty.burst.messages == 40
+    assert not found.novelty.news
+    assert not found.wording.burst.news
+
+
+def test_an_hour_of_a_new_kind_is_wording(store: Store) -> None:
+    rng = np.random.default_rng(10)
+    put(store, [*traffic(rng), *hourly("never seen", "s1", 4, 3, 30)])
+    found = drift(store, "day")
+    assert [each.key for each in found.bursts] == ["p-never seen"]
+    assert found.texts["p-never seen"].cause == "wording"
+    assert found.wording.burst.news
+    assert (found.wording.burst.messages, found.wording.burst.usual) == (30, 0.0)
+    assert not found.wording.news  # one hour of a day
+
+
+def test_an_hour_of_new_kinds_of_one_message_each_is_wording(store: Store) -> None:
+    rng = np.random.default_rng(11)
+    many = [row for i in range(40) for row in hourly(f"one of its own {i}", "s0", 4, 3)]
+    put(store, [*traffic(rng), *many])
+    found = drift(store, "day")
+    assert found.bursts == []  # none of them alone
+    assert found.wording.burst.news
+    assert found.wording.burst.messages == 40
 
 
 def test_too_few_days_say_nothing(store: Store) -> None:
