@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Served(NamedTuple):
     """A dashboard that answers."""
 
     address: str
-    pids: dict[str, int]  # of owner and dashboard
+    pids: dict[str, int]  # by service
 
 
 def fill(store: Store, settings: Settings, patterns: int, seed: int = 0) -> None:
@@ -75,8 +75,10 @@ def fill(store: Store, settings: Settings, patterns: int, seed: int = 0) -> None
 
 
 @contextmanager
-def served(workspace: Workspace, settings: Settings) -> Iterator[Served]:
-    """Owner and dashboard as ``genlab up`` runs them, on free ports; ended on the way out.
+def served(
+    workspace: Workspace, settings: Settings, names: Sequence[str] = ("owner", "dashboard")
+) -> Iterator[Served]:
+    """Services as ``genlab up`` runs them, on free ports; ended on the way out.
 
     Raises GenlabError when they do not answer within two minutes.
     """
@@ -85,9 +87,7 @@ def served(workspace: Workspace, settings: Settings) -> Iterator[Served]:
     workspace.logs.mkdir(exist_ok=True)
     said: list[str] = []
     processes = [
-        Process(service, workspace.logs, said.append)
-        for service in wanted
-        if service.name in ("owner", "dashboard")
+        Process(service, workspace.logs, said.append) for service in wanted if service.name in names
     ]
     try:
         deadline = time.monotonic() + _START_SECONDS
