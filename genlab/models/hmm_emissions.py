@@ -43,7 +43,7 @@ class Categorical(NamedTuple):
 
         A state without any keeps its own; there is no use here for ``regularisation``.
         """
-        counts = symbol_counts(x, posteriors, self.probabilities.shape[1]) + pseudocount
+        counts = symbol_counts(x, posteriors, self.probabilities.shape[1]).T + pseudocount
         return Categorical(shares(counts, self.probabilities))
 
     def parameters(self) -> int:

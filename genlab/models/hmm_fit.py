@@ -95,7 +95,7 @@ def initial(
         x = symbols(sequences.x, n_symbols)
         size = int(x.max()) + 1 if n_symbols is None else n_symbols
         state = kmeans(_surroundings(x, size, sequences.begins, window, seed), states, once, seed)
-        counts = symbol_counts(x, np.eye(states)[state], size) + 1
+        counts = symbol_counts(x, np.eye(states)[state], size).T + 1
         emission = Categorical(counts / counts.sum(axis=1, keepdims=True))
     else:
         x = gaussian_family.points(sequences.x)

@@ -14,8 +14,9 @@ TINY = 1e-200  # a step's probability from here down is left to the recursion in
 LANES = 16  # sequences side by side: a step waits for the one before, other sequences do not
 
 
-@njit(cache=True, error_model="numpy")
-def scaled_expectations(start, transition, likelihoods, begins):
+def scaled_expectations(
+    start: np.ndarray, transition: np.ndarray, likelihoods: np.ndarray, begins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Forward-backward with scaling (Rabiner section V.A), LANES sequences at a time.
 
     start (S,), transition (S, S), likelihoods (T, S) up to a factor of each step's, the largest 1
@@ -23,36 +24,49 @@ def scaled_expectations(start, transition, likelihoods, begins):
     p(state | sequence) (eq. 27); pairs (S, S), expected transitions (sums of eq. 37); lost (N,),
     the sequences with a step of TINY or less: their posteriors and pairs are 0.
     """
-    steps, size = likelihoods.shape
-    lengths = begins[1:] - begins[:-1]
-    order = np.argsort(-lengths)  # longest first: the lanes in use are always the first ones
-    scales = np.empty(steps)
-    posteriors = np.empty((steps, size))  # the forward variables, until the way back
-    lost = np.zeros(len(lengths), dtype=np.bool_)
-    pairs = np.zeros((size, size, LANES))
+    longest_first = np.argsort(-np.diff(begins), kind="stable")
+    scales, posteriors = np.empty(len(likelihoods)), np.empty_like(likelihoods)
+    pairs = np.zeros((*transition.shape, LANES))
+    lost = np.zeros(len(longest_first), dtype=np.bool_)
+    _scaled_pass(
+        start, transition, likelihoods, begins, longest_first, scales, posteriors, pairs, lost
+    )
+    return scales, posteriors, pairs.sum(axis=2) * transition, lost
+
+
+@njit(cache=True, error_model="numpy")
+def _scaled_pass(start, transition, likelihoods, begins, order, scales, posteriors, pairs, lost):
+    """Fill the last four; longest first, the lanes in use are always the first ones."""
+    size = len(start)
     now = np.empty((size, LANES))
     other = np.empty((size, LANES))  # what the past says of this step; later what the future says
     share = np.empty(LANES)
     at = np.empty(LANES, dtype=np.int64)  # the row of each lane's first step
+    length = np.empty(LANES, dtype=np.int64)
     for block in range(0, len(order), LANES):
-        own = order[block : block + LANES]
-        lanes = len(own)
+        used = lanes = min(LANES, len(order) - block)
         for lane in range(lanes):
-            at[lane] = begins[own[lane]]
-            other[:, lane] = start
-        for t in range(lengths[own[0]]):  # eqs. 19, 20 and 92
-            while lengths[own[lanes - 1]] <= t:
+            at[lane] = begins[order[block + lane]]
+            length[lane] = begins[order[block + lane] + 1] - at[lane]
+            for j in range(size):
+                other[j, lane] = start[j]
+        for t in range(length[0]):  # eqs. 19, 20 and 92
+            while length[lanes - 1] <= t:
                 lanes -= 1
-            share[:lanes] = 0.0
+            for lane in range(lanes):
+                share[lane] = 0.0
             for j in range(size):
                 for lane in range(lanes):
                     now[j, lane] = other[j, lane] * likelihoods[at[lane] + t, j]
                     share[lane] += now[j, lane]
             for lane in range(lanes):
-                possible = share[lane] > TINY
-                lost[own[lane]] |= not possible
-                scales[at[lane] + t] = share[lane] if possible else 1.0
-                share[lane] = 1.0 / share[lane] if possible else 0.0
+                if share[lane] > TINY:
+                    scales[at[lane] + t] = share[lane]
+                    share[lane] = 1.0 / share[lane]
+                else:
+                    scales[at[lane] + t] = 1.0
+                    share[lane] = 0.0
+                    lost[order[block + lane]] = True
             for j in range(size):
                 for lane in range(lanes):
                     now[j, lane] *= share[lane]
@@ -64,7 +78,7 @@ def scaled_expectations(start, transition, likelihoods, begins):
                     for lane in range(lanes):
                         other[j, lane] += now[i, lane] * move
         lanes = 0
-        for t in range(lengths[own[0]] - 1, -1, -1):  # eqs. 25, 27 and 37
+        for t in range(length[0] - 1, -1, -1):  # eqs. 25, 27 and 37
             for j in range(size):
                 for lane in range(lanes):
                     row = at[lane] + t + 1
@@ -82,12 +96,12 @@ def scaled_expectations(start, transition, likelihoods, begins):
                 for j in range(size):
                     for lane in range(lanes):
                         pairs[i, j, lane] += share[lane] * now[j, lane]
-            while lanes < len(own) and lengths[own[lanes]] > t:  # their last step
-                hope = 0.0 if lost[own[lanes]] else 1.0
-                other[:, lanes] = hope
-                posteriors[at[lanes] + t] *= hope
+            while lanes < used and length[lanes] > t:  # their last step
+                hope = 0.0 if lost[order[block + lanes]] else 1.0
+                for j in range(size):
+                    other[j, lanes] = hope
+                    posteriors[at[lanes] + t, j] *= hope
                 lanes += 1
-    return scales, posteriors, pairs.sum(axis=2) * transition, lost
 
 
 @njit(cache=True)
@@ -119,7 +133,8 @@ def log_expectations(log_start, log_transition, log_densities, begins):
         ahead = np.empty(size)
         for t in range(end - 1, begin - 1, -1):
             if t < end - 1:
-                ahead[:] = log_densities[t + 1] + backward
+                for j in range(size):
+                    ahead[j] = log_densities[t + 1, j] + backward[j]
                 for i in range(size):
                     for j in range(size):
                         terms[j] = log_transition[i, j] + ahead[j]
@@ -144,7 +159,8 @@ def best_paths(log_start, log_transition, log_densities, begins):
     following = np.empty(size)
     for n in range(len(begins) - 1):
         begin, end = begins[n], begins[n + 1]
-        best[:] = log_start + log_densities[begin]
+        for j in range(size):
+            best[j] = log_start[j] + log_densities[begin, j]
         for t in range(begin + 1, end):
             for j in range(size):
                 chosen, top = 0, best[0] + log_transition[0, j]
@@ -154,8 +170,11 @@ def best_paths(log_start, log_transition, log_densities, begins):
                         chosen, top = i, candidate
                 origin[t, j] = chosen
                 following[j] = top + log_densities[t, j]
-            best[:] = following
-        states[end - 1] = np.argmax(best)
+            for j in range(size):
+                best[j] = following[j]
+        for j in range(size):
+            if best[j] > best[states[end - 1]]:
+                states[end - 1] = j
         log_p[n] = best[states[end - 1]]
         for t in range(end - 1, begin, -1):
             states[t - 1] = origin[t, states[t]]
@@ -164,17 +183,19 @@ def best_paths(log_start, log_transition, log_densities, begins):
 
 @njit(cache=True)
 def symbol_counts(symbols, posteriors, kinds):
-    """Expected number of times each state shows each symbol: (T,), (T, S) -> (S, kinds)."""
+    """Expected number of times each state shows each symbol: (T,), (T, S) -> (kinds, S)."""
     counts = np.zeros((kinds, posteriors.shape[1]))
     for t in range(len(symbols)):
         for i in range(posteriors.shape[1]):
             counts[symbols[t], i] += posteriors[t, i]
-    return counts.T.copy()
+    return counts
 
 
 @njit(cache=True)
 def _log_sum(terms):
-    top = terms.max()
+    top = -np.inf
+    for term in terms:
+        top = max(top, term)
     if top == -np.inf:
         return top
     total = 0.0
