@@ -276,6 +276,37 @@ def growth(desk: Desk, data: Path | None, seeds: int, as_json: bool) -> None:
     show(found, as_json, readable)
 
 
+@bench.command(epilog=example("genlab bench classics"))
+@click.option("--points", default=100_000, show_default=True, type=click.IntRange(min=100))
+@click.option("--dimension", default=32, show_default=True, type=click.IntRange(min=1))
+@click.option("--components", default=50, show_default=True, type=click.IntRange(min=1, max=100))
+@click.option("--sequences", default=1000, show_default=True, type=click.IntRange(min=1))
+@click.option("--steps", default=200, show_default=True, type=click.IntRange(min=2))
+@json_option
+@desk_options
+def classics(
+    desk: Desk,
+    points: int,
+    dimension: int,
+    components: int,
+    sequences: int,
+    steps: int,
+    as_json: bool,
+) -> None:
+    """Gaussian mixtures and hidden Markov models beside scikit-learn and hmmlearn."""
+    from genlab.bench.classics import classics_bench
+
+    found = classics_bench(points, dimension, components, sequences, steps, _say)
+
+    def readable() -> Iterator[str]:
+        yield "CPU seconds per iteration from the same start, and ours less the peer's nats"
+        yield from table(found["rows"], list(found["rows"][0]))
+        yield "long groups found: adjusted Rand index of k-means, and of EM that starts from it"
+        yield from table(found["clusters"], list(found["clusters"][0]))
+
+    show(found, as_json, readable)
+
+
 def _numbers(said: str, example: str) -> tuple[int, ...]:
     if not all(part.isdigit() and int(part) > 0 for part in said.split(",")):
         raise click.BadParameter(f"found {said!r}, expected numbers such as {example}")
