@@ -3,13 +3,19 @@
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard import ids, parts, trigger
 from dashboard.foot import cancel_job
 from dashboard.notes import note
-from dashboard.pages.jobs_detail import detail, schedules_table, service_log, service_names
+from dashboard.pages.jobs_detail import (
+    detail,
+    is_settled,
+    schedules_table,
+    service_log,
+    service_names,
+)
 from dashboard.pages.jobs_table import jobs_table, latest
 from dashboard.selection import stepped
 from dashboard.state import Desk
@@ -38,7 +44,7 @@ def layout(desk: Desk, search: str) -> Any:
                         [
                             html.Div(
                                 [
-                                    html.H2("Logs of the services"),
+                                    html.H2("Service logs"),
                                     html.Div(
                                         dbc.RadioItems(names, names[0] if names else None,
                                                        inline=True, id=ids.JOBS_FILE),
@@ -99,16 +105,19 @@ def register(app: Dash, desk: Desk) -> None:
 
     @app.callback(
         Output(ids.JOBS_DETAIL, "children"),
+        Output(ids.JOBS_DETAIL, "data-settled"),
         Input(ids.JOBS_CHOSEN, "data"),
         Input(ids.TICK, "n_intervals"),
+        State(ids.JOBS_DETAIL, "data-settled"),
     )
-    def show(chosen: str | None, _: int) -> Any:
+    def show(chosen: str | None, _: int, before: str | None) -> tuple[Any, Any]:
         found = desk.store.rows("jobs.get", job_id=chosen) if chosen else []
         if not found:
-            return html.P("Choose a job to see what it said.", className="gl-hint")
-        if ctx.triggered_id == ids.TICK and found[0]["finished_at"]:
-            return no_update  # it says nothing new
-        return detail(found[0])
+            return html.P("Choose a job to see what it said.", className="gl-hint"), None
+        settled = chosen if is_settled(found[0]) else None
+        if settled and settled == before:
+            raise PreventUpdate  # it says nothing new
+        return detail(found[0]), settled
 
     @app.callback(
         Output(ids.JOBS_SCHEDULES, "children"),

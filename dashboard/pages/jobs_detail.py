@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,18 @@ from dashboard.state import Desk
 from genlab.errors import GenlabError
 
 _LINES, _TAIL_BYTES = 200, 32_000
+_LATE = timedelta(seconds=15)  # Prefect sends log lines every few seconds
+
+
+def is_settled(job: dict[str, Any]) -> bool:
+    """Whether a job has ended, and so long ago that its last lines have arrived."""
+    return job["finished_at"] is not None and _now() - job["finished_at"] > _LATE
 
 
 def detail(job: dict[str, Any]) -> Any:
     """All that is known of a job."""
     version = job["version"]
-    seconds = (job["finished_at"] or job["updated_at"]) - job["started_at"]
+    seconds = (job["finished_at"] or _now()) - job["started_at"]
     facts: list[tuple[str, Any]] = [
         ("status", status_pill(job["status"])),
         ("progress", amount(job) or "–"),
@@ -54,7 +60,7 @@ def _log(job: dict[str, Any]) -> Any:
         return html.P(str(error), className="gl-hint")
     if not lines:
         return html.P("It logged nothing.", className="gl-hint")
-    return html.Div(
+    return _end_of(
         [
             html.Div(
                 [
@@ -64,10 +70,18 @@ def _log(job: dict[str, Any]) -> Any:
                 className="gl-alarm" if line.level >= logging.ERROR else None,
             )
             for line in lines
-        ],
-        className="gl-text gl-log",
-        tabIndex="0",
+        ]
     )
+
+
+def _end_of(lines: Any) -> Any:
+    """A log that shows its last lines first of all."""
+    inner = html.Div(lines, className="gl-text")
+    return html.Div(inner, className="gl-log gl-log-end", tabIndex="0")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def schedules_table(
@@ -80,7 +94,7 @@ def schedules_table(
         planned = list(found)
     rows = [
         [
-            html.B(each.name),
+            html.B(_short(each.name)),
             f"every {parts.elapsed(each.every.total_seconds())}",
             parts.ago(each.next_run) if each.next_run else html.Span("–", className="gl-hint"),
             parts.button("run now", "start", each.name) if found is not None else "",
@@ -89,6 +103,12 @@ def schedules_table(
     ]
     table = parts.table(["flow", "runs", "next", ""], rows)
     return [table, html.P(problem, className="gl-hint")] if problem else [table]
+
+
+def _short(name: str) -> str:
+    """Of flow/deployment one, where both have one name."""
+    flow, _, deployment = name.partition("/")
+    return flow if flow == deployment else name
 
 
 def configured(desk: Desk) -> list[tuple[str, timedelta]]:
@@ -113,7 +133,7 @@ def service_log(desk: Desk, name: str | None) -> Any:
     path = desk.workspace.logs / f"{name}.log"
     return [
         html.P([html.Code(str(path)), f", {path.stat().st_size:,} bytes"], className="gl-hint"),
-        html.Pre(tail(path), className="gl-text gl-log", tabIndex="0"),
+        _end_of(tail(path)),
     ]
 
 

@@ -345,6 +345,7 @@ def test_jobs_show_one_in_full_and_cancel_one_that_runs(page, served: Served) ->
         with pytest.raises(Exception, match="cancelled"), job:
             job.raise_if_cancelled()
         page.wait_for_selector("#jobs-table >> text=cancelled")
+        page.wait_for_selector("#jobs-detail >> text=cancelled")  # the panel follows to the end
     assert page.evaluate("window.harmed") is None
 
 
