@@ -52,12 +52,13 @@ def _row(job: dict[str, Any], now: datetime, chosen: bool) -> Any:
     choose = parts.attributes({"data-act": "choose", "data-value": job["job_id"]})
     took = ((job["finished_at"] or now) - job["started_at"]).total_seconds()
     cancel = parts.button("cancel", "cancel", job["job_id"], "gl-button-danger")
+    bar = parts.progress(job["done"], job["total"]) if job["total"] else ""
     return html.Tr(
         [
             html.Td(html.Button(html.B(job["kind"]), className="gl-plain", type="button",
                                 **choose)),
             html.Td(status_pill(job["status"])),
-            html.Td(html.Div(parts.progress(job["done"], job["total"]), className="gl-bar")),
+            html.Td(html.Div(bar, className="gl-bar")),
             html.Td(amount(job), className="gl-num"),
             html.Td(parts.ago(job["started_at"], now)),
             html.Td(parts.elapsed(took), className="gl-num"),

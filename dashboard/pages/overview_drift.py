@@ -11,7 +11,6 @@ from dashboard.pages.overview_span import pattern_link
 from genlab.pipeline.drift import LEVEL, Burst, Drift, Leading, Moved, Share
 
 _SHOWN = 5
-_CAUSES = {"volume": "volume", "wording": "new wording", "novelty": "not known"}
 
 
 def told(found: Drift, window: str) -> list[Any]:
@@ -111,7 +110,7 @@ def _bursts(title: str, found: Drift) -> Any:
     rows = [
         [
             pattern_link(each.key, found.texts[each.key].text, 90),
-            html.B(_CAUSES[found.texts[each.key].cause]),
+            html.B(found.texts[each.key].cause),
             parts.number(each.burst.messages),
             _rate(each.burst.usual),
             parts.ago(each.burst.began_at),
