@@ -228,17 +228,14 @@ class Road:
 
 
 @contextmanager
-def road(folder: Path, loghub: Path, pictures: Path | None = None) -> Any:
+def road(browser: Any, folder: Path, loghub: Path, pictures: Path | None = None) -> Any:
     """An open Road over an empty workspace in ``folder``."""
-    from playwright.sync_api import sync_playwright
-
     with connect(folder):
         pass
-    with serve(folder) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with serve(folder) as address:
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         yield Road(page, address, folder, loghub, pictures)
-        browser.close()
+        page.close()
 
 
 def _genlab(folder: Path, *arguments: str) -> None:
@@ -256,9 +253,13 @@ if __name__ == "__main__":
         asked.pictures.mkdir(parents=True, exist_ok=True)
         for old in asked.pictures.glob("*.png"):
             old.unlink()
+    from playwright.sync_api import sync_playwright
+
     with (
         tempfile.TemporaryDirectory() as scratch,
-        road(Path(scratch) / "workspace", asked.loghub, asked.pictures) as opened,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS) as chromium,
+        road(chromium, Path(scratch) / "workspace", asked.loghub, asked.pictures) as opened,
     ):
         print("| | decision | name | patterns | known | settled correctly |\n|-|-|-|-|-|-|")
         opened.walk(lambda line: print(line, flush=True))

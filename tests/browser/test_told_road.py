@@ -9,8 +9,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.timeout(1_200)
-def test_40_decisions_settle_95_percent_of_ten_systems(loghub: Path, tmp_path: Path) -> None:
-    with road(tmp_path / "workspace", loghub) as walked:
+def test_40_decisions_settle_95_percent_of_ten_systems(
+    chromium, loghub: Path, tmp_path: Path
+) -> None:
+    with road(chromium, tmp_path / "workspace", loghub) as walked:
         steps = walked.walk(print)
     last = steps[-1].score
     assert last.messages == 6_000
