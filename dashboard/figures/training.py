@@ -23,6 +23,7 @@ TERMS: Mapping[str, str] = {
 """Columns that are drawn where they are present, and their titles; all in nats per message."""
 
 _COLUMNS = 4
+_TICKS = 6
 _NOISE = 1e-6  # nats: what rounding leaves of nothing
 
 
@@ -92,7 +93,10 @@ def loss_curves(epochs: Any, terms: Mapping[str, str] | None = None) -> go.Figur
         legend={"y": 1.0, "yref": "container", "yanchor": "top"},
     )
     fig.update_annotations(font={"size": 12})
-    fig.update_xaxes(tickformat="d", nticks=6)
+    few = (
+        epoch if len(epoch) <= _TICKS else None
+    )  # else halves of an epoch are rounded to twice one
+    fig.update_xaxes(tickformat="d", nticks=_TICKS, tickvals=few)
     fig.update_yaxes(nticks=5, tickformat="~g")
     return fig
 

@@ -68,6 +68,12 @@ def test_loss_curves_mark_where_a_phase_begins():
     assert not loss_curves(epochs(phase=np.array(["base"] * 4))).layout.shapes
 
 
+def test_few_epochs_are_the_ticks() -> None:
+    assert list(loss_curves(epochs()).layout.xaxis.tickvals) == [1, 2, 3, 4]
+    many = {"epoch": np.arange(1, 31), "total": np.linspace(3, 1, 30)}
+    assert loss_curves(many).layout.xaxis.tickvals is None
+
+
 def test_reliability_keeps_filled_bins_and_their_intervals():
     bins = {
         "confidence": np.array([0.1, np.nan, 0.9]),
