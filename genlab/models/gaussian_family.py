@@ -15,6 +15,7 @@ Kind: TypeAlias = Literal["spherical", "diagonal", "tied", "full"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LOG_2PI = float(np.log(2 * np.pi))
+LARGE = 1e150  # larger numbers have no square
 CHUNK = 2048  # points at a time: their features stay in the cache
 
 
@@ -71,7 +72,7 @@ def estimate(
 
 
 def pooled(x: np.ndarray, k: int, kind: Kind, regularisation: float) -> Gaussians:
-    """K times the Gaussian of all points (N, D): what a component without points starts as."""
+    """K times the variances of all points (N, D): what a component without points starts as."""
     means = np.tile(x.mean(axis=0), (k, 1))
     variances = x.var(axis=0) + max(regularisation, np.finfo(float).tiny)
     covariances = {
@@ -129,14 +130,13 @@ def points(x: np.ndarray, dimension: int | None = None) -> np.ndarray:
     if found.ndim != 2 or 0 in found.shape or dimension not in (None, found.shape[-1]):
         expected = "(N, D), both at least 1" if dimension is None else f"(N, {dimension})"
         raise InputError(f"found points of shape {found.shape}, expected {expected}; reshape them")
-    with np.errstate(all="ignore"):
-        if np.isfinite(found.sum()):  # one fast pass; where it says no, look which
-            return found
-    strange = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if np.isfinite(np.vdot(found, found)):  # one fast pass; where it says no, look which
+        return found
+    strange = np.flatnonzero(~(np.abs(found) < LARGE).all(axis=1))
     if len(strange):
         raise InputError(
-            f"found {len(strange)} points that are not finite, the first is number {strange[0]}, "
-            "expected numbers only; leave those points out or fill them in"
+            f"found {len(strange)} points that are not finite or beyond {LARGE:.0e}, the first is "
+            f"number {strange[0]}, expected numbers only; leave those points out or fill them in"
         )
     return found
 

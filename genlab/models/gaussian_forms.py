@@ -2,7 +2,7 @@
 
 A Gaussian is an exponential family: its log density is linear in the features (x, x x^T), and what
 its maximum-likelihood estimate needs of the data are sums of these features (Bishop, *Pattern
-Recognition and Machine Learning* 2006, eqs. 2.220-2.228).  So the densities of n points are one
+Recognition and Machine Learning* 2006, eqs. 2.194-2.228).  So the densities of n points are one
 matrix product with the features, and the weighted sums another (:class:`QuadraticForm`): no loop
 over components, no (n, K, D) array.  The price is cancellation, so points that lie far out in units
 of a component's spread take the :class:`DirectForm`.

@@ -44,9 +44,9 @@ def fit(
     restarts: int = 1,
     seed: int = 0,
 ) -> Fit:
-    """Baum-Welch from clustered starts until a step gains less than ``tolerance`` nats per step.
+    """Baum-Welch from clustered starts, until an iteration gains little.
 
-    ``n_symbols`` is V where more symbols exist than were seen.  Raises InputError for symbols that
+    Little is less than ``tolerance`` nats for every step of the sequences.  ``n_symbols`` is V where more symbols exist than were seen.  Raises InputError for symbols that
     are not 0 to V - 1, points that are not finite, or more states than steps.
     """
     if restarts < 1 or iterations < 1:

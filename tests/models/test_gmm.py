@@ -1,5 +1,6 @@
 """Mixtures against scikit-learn, scipy, copies of points, and what EM promises; hostile input."""
 
+import re
 import warnings
 
 import numpy as np
@@ -203,7 +204,12 @@ def test_a_component_that_dies_keeps_its_gaussian_and_has_no_weight(kind):
 @pytest.mark.parametrize(
     ("x", "k", "said"),
     [
-        ([[0.0], [np.nan]], 1, "1 points that are not finite, the first is number 1"),
+        (
+            [[0.0], [np.nan]],
+            1,
+            "not finite or beyond 1e+150, the first is number 1",
+        ),
+        ([[1e200], [0.0]], 1, "first is number 0"),
         ([[np.inf], [0.0]], 1, "first is number 0"),
         (np.zeros((0, 3)), 1, "shape (0, 3)"),
         ([1.0, 2.0], 1, "shape (2,)"),
@@ -212,7 +218,7 @@ def test_a_component_that_dies_keeps_its_gaussian_and_has_no_weight(kind):
     ],
 )
 def test_hostile_points_are_refused_with_what_was_found(x, k, said):
-    with pytest.raises(InputError, match=said.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(InputError, match=re.escape(said)):
         gmm.fit(np.array(x), k)
 
 

@@ -289,7 +289,7 @@ def test_hostile_input_is_refused_with_what_was_found():
         hmm.join([np.array([0]), np.array([], dtype=int)])
     with pytest.raises(InputError, match=r"shapes \(2, 1\), \(2, 3\)"):
         hmm.join([np.zeros((2, 3)), np.zeros((2, 1))])
-    with pytest.raises(InputError, match="not finite, the first is number 1"):
+    with pytest.raises(InputError, match=r"not finite .* the first is number 1"):
         hmm.log_likelihood(hmm.join([np.array([[0.0, 0.0], [0.0, np.nan]])]), points)
     with pytest.raises(InputError, match=r"expected \(N, 2\)"):
         hmm.log_likelihood(hmm.join([np.zeros((2, 3))]), points)
