@@ -11,12 +11,13 @@ from synthetic_desk import fill
 
 from dashboard import parts
 from dashboard.app import create_app
-from dashboard.pages import PAGES
+from dashboard.pages import PAGES, overview_drift
 from dashboard.pages.jobs_table import amount, jobs_table
 from dashboard.pages.map import points_url
 from dashboard.routes import COLOURINGS
 from dashboard.state import Desk
 from genlab.config import Settings
+from genlab.pipeline.drift import Burst, Drift, Moved, Share, Told
 from genlab.store import Store
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> **bold** [a](javascript:1)'
@@ -104,6 +105,42 @@ def test_map_routes_send_what_is_in_force(store: Store, settings: Settings) -> N
     assert late.headers["Cache-Control"] == "no-store"
     refused = client.get(f"/_genlab/colours?{at}&by=nonsense")
     assert refused.status_code == 400
+
+
+def test_a_burst_is_told_with_its_cause_and_hour() -> None:
+    at = datetime(2026, 3, 1, 7)
+    quiet = Burst(at, 9, 5.0, 1.0, False)
+    told = Moved(HOSTILE, 100, 190, 0.4, False, Burst(at, 95, 4.9, 1e-9, True))
+    found = Drift(
+        hours=24,
+        sources=[Moved("fleet", 2_000, 2_100, 0.4, False, quiet)],
+        patterns=[],
+        bursts=[told],
+        texts={HOSTILE: Told(HOSTILE, "wording")},
+        wording=Share(0.01, 0.05, 2_100, 0.4, False, Burst(at, 95, 0.3, 1e-7, True)),
+        novelty=Share(0.1, 0.1, 2_100, 0.9, False, quiet),
+        fresh=[],
+        flagged=[],
+    )
+    shown = json.loads(rendered(overview_drift.told(found, "day")))
+    causes, lists, _ = shown
+    rows = [words(row) for row in causes["props"]["children"][1]["props"]["children"]]
+    assert [row[-1] for row in rows if "burst" not in row] == ["within noise", "within noise"]
+    (wording,) = [row for row in rows if "burst" in row]
+    assert wording[0] == "wording"
+    assert any("95 in an hour, usually 0.3" in text for text in wording)
+    said = words(lists)
+    assert "Patterns that burst" in said
+    assert {"wording", "95", "4.9"} <= set(said)
+
+
+def words(node) -> list[str]:
+    """Every text in a rendered tree, in order."""
+    if isinstance(node, str):
+        return [node]
+    if isinstance(node, dict):
+        return words(node.get("props", {}).get("children"))
+    return [text for child in node or [] for text in words(child)]
 
 
 def test_without_an_owner_the_routes_answer_503(tmp_path, settings: Settings) -> None:
