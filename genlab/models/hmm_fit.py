@@ -46,8 +46,9 @@ def fit(
 ) -> Fit:
     """Baum-Welch from clustered starts, until an iteration gains little.
 
-    Little is less than ``tolerance`` nats for every step of the sequences.  ``n_symbols`` is V where more symbols exist than were seen.  Raises InputError for symbols that
-    are not 0 to V - 1, points that are not finite, or more states than steps.
+    Little is less than ``tolerance`` nats for every step of the sequences.  ``n_symbols`` is V
+    where more symbols exist than were seen.  Raises InputError for symbols that are not 0 to
+    V - 1, points that are not finite, or more states than steps.
     """
     if restarts < 1 or iterations < 1:
         raise InputError(
