@@ -25,14 +25,16 @@ SELECT count(*) AS vectors FROM embedding WHERE encoder_version = $encoder_versi
 -- name: all
 -- kind: read
 -- Every embedded pattern of an encoder version in a fixed order, with counts and current label;
--- messages counts each text once.
+-- messages counts each text once, act as in labels.current.
 SELECT p.pattern_id, e.vector, p.canonical_text, p.message_count,
-       coalesce(d.messages, 1) AS messages, c.label
+       coalesce(d.messages, 1) AS messages, c.label,
+       CASE WHEN c.how NOT IN ('api', 'import') THEN g.group_id END AS act
 FROM embedding e
 JOIN pattern p USING (pattern_id)
 LEFT JOIN (SELECT pattern_id, count(DISTINCT hash(text)) AS messages FROM message
            GROUP BY pattern_id) d USING (pattern_id)
 LEFT JOIN current_label c USING (pattern_id)
+LEFT JOIN label_event g ON g.seq = c.seq
 WHERE e.encoder_version = $encoder_version
 ORDER BY p.pattern_id;
 

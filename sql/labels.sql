@@ -95,8 +95,11 @@ ORDER BY since DESC;
 
 -- name: current
 -- kind: read
--- The label each labelled pattern has now.
-SELECT pattern_id, label, annotator, how, labelled_at, seq FROM current_label ORDER BY seq;
+-- The label each labelled pattern has now; act: alike where a person gave them together, by one look
+-- at many, NULL where each was decided on its own elsewhere.
+SELECT c.pattern_id, c.label, c.annotator, c.how, c.labelled_at, c.seq,
+       CASE WHEN c.how NOT IN ('api', 'import') THEN e.group_id END AS act
+FROM current_label c JOIN label_event e USING (seq) ORDER BY c.seq;
 
 -- name: seq
 -- kind: read

@@ -70,7 +70,7 @@ def fill(store: Store, settings: Settings, patterns: int, seed: int = 0) -> None
         [rng.choice(np.flatnonzero(kinds == k), _EXAMPLES // _LABELS) for k in range(_LABELS)]
     )
     names = [f"kind {k}" for k in kinds[chosen]]
-    give_labels(store, ids[chosen].tolist(), names, "key", "bench")
+    give_labels(store, ids[chosen].tolist(), names, "import", "bench")
     propagate_labels(store, settings.labelling)
 
 

@@ -30,6 +30,7 @@ from genlab.labelling import (
     label_counts,
     label_probabilities,
     lay_ground,
+    named_chance,
     novelty_p,
     novelty_score,
     queries,
@@ -142,7 +143,8 @@ def stands(case: Case, seen: Seen, settings: Settings, seed: int) -> dict[str, A
     cell = settings.labelling.alpha0 / len(names)
     believed = label_probabilities(r, tau(counts, cell))
     far = reach(reached, asked)
-    found = verdicts(p, reach_p(reached, far), believed.max(axis=1), settings.labelling)
+    has_name = named_chance(reached, far)
+    found = verdicts(p, reach_p(reached, far), has_name, believed.max(axis=1), settings.labelling)
     is_named = np.isin(kind, named)
     right = believed[: len(kind)].argmax(axis=1) == kind
     should = np.concatenate(

@@ -22,7 +22,7 @@ from genlab.labelling.propagation import (
     s_ood,
     update_labels,
 )
-from genlab.labelling.reach import Reach, fit_reach, reach_p, update_reach
+from genlab.labelling.reach import Reach, fit_reach, named_chance, reach_p, update_reach
 from genlab.labelling.responsibilities import Responsibilities, from_stored, top
 from genlab.labelling.suggest import Suggestion, suggest
 
@@ -52,6 +52,7 @@ __all__ = [
     "label_counts",
     "label_probabilities",
     "lay_ground",
+    "named_chance",
     "new_kind_share",
     "novelty_p",
     "novelty_score",

@@ -26,17 +26,19 @@ def as_labels(labels: np.ndarray, rows: int, n_labels: int) -> np.ndarray:
     return indices
 
 
-def label_folds(labels: np.ndarray, folds: int) -> np.ndarray:
+def label_folds(labels: np.ndarray, folds: int, acts: np.ndarray | None = None) -> np.ndarray:
     """(N,) fold of each labelled pattern: those of one label are dealt to the folds in turn.
 
-    ``labels`` (N,), -1 for none; -1 for what has no label, and for a label given once, which would
-    be absent while its fold is kept back.
+    ``labels`` (N,), -1 for none; ``acts`` (N,) alike where they were given in one act, which stays
+    together; None: each by itself.  -1 for what has no label, and for a label given once, which
+    would be absent while its fold is kept back.
     """
     fold = np.full(len(labels), NO_LABEL)
     for label in np.unique(labels[labels != NO_LABEL]):
         own = np.flatnonzero(labels == label)
-        if len(own) > 1:
-            fold[own] = np.arange(len(own)) % folds
+        act = np.arange(len(own)) if acts is None else np.unique(acts[own], return_inverse=True)[1]
+        if act.max() > 0:
+            fold[own] = act % folds
     return fold
 
 

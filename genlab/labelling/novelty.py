@@ -155,6 +155,7 @@ def novelty_p(
 def verdicts(
     novelty_p: np.ndarray,
     reach_p: np.ndarray,
+    named: np.ndarray,
     confidence: np.ndarray,
     settings: LabellingSettings,
     labelled: np.ndarray | None = None,
@@ -163,13 +164,14 @@ def verdicts(
 
     known: an expert labelled this very pattern (``labelled`` (N,) bool);
     novel: novelty_p < settings.novel_p;
-    unnamed: reach_p < settings.unnamed_p, labels hardly reach it;
+    unnamed: reach_p < settings.unnamed_p, labels hardly reach it, or ``named`` < 1/2: what they
+    reach so far is likelier a kind without a name;
     between: confidence < settings.between_confidence, several labels claim it;
     known: otherwise.  All inputs (N,) in [0, 1].
     """
     rules = [
         novelty_p < settings.novel_p,
-        reach_p < settings.unnamed_p,
+        (reach_p < settings.unnamed_p) | (named < 0.5),
         confidence < settings.between_confidence,
     ]
     codes = np.select(rules, [_NOVEL, _UNNAMED, _BETWEEN], default=_KNOWN)

@@ -20,7 +20,7 @@ from genlab.labelling.head import SOFT_ROWS, Head, fit_head, self_train, thinned
 from genlab.labelling.label_store import NO_LABEL, as_labels, label_counts, label_folds
 from genlab.labelling.label_store import tau as tau_of
 from genlab.labelling.novelty import verdicts
-from genlab.labelling.reach import Reach, fit_reach, reach, reach_p, update_reach
+from genlab.labelling.reach import Reach, fit_reach, named_chance, reach, reach_p, update_reach
 from genlab.labelling.responsibilities import (
     Responsibilities,
     as_rows,
@@ -90,9 +90,16 @@ def s_ood(responsibilities: Responsibilities, tau: np.ndarray) -> np.ndarray:
 
 
 def fit_labels(
-    ground: Ground, labels: np.ndarray, n_labels: int, settings: LabellingSettings
+    ground: Ground,
+    labels: np.ndarray,
+    n_labels: int,
+    settings: LabellingSettings,
+    acts: np.ndarray | None = None,
 ) -> LabelModel:
-    """Everything the labels (N,) teach, -1 for none; ``settings.alpha0`` is spread over them."""
+    """Everything the labels (N,) teach, -1 for none; ``settings.alpha0`` is spread over them.
+
+    ``acts`` (N,) alike where labels were given in one act; None: each by itself.
+    """
     labels = as_labels(labels, len(ground.unit), n_labels)
     cell = settings.alpha0 / max(n_labels, 1)
     fitted = _fit(ground, labels, n_labels, cell)
@@ -106,7 +113,7 @@ def fit_labels(
         np.exp(fitted.head.log_probabilities(ground.unit)),
         exponents,
         CrossFitted(rows, labels[rows], pooled(views, exponents)),
-        fit_reach(ground, labels),
+        fit_reach(ground, labels, acts),
     )
 
 
@@ -155,7 +162,8 @@ def apply_labels(
         confidence = np.where(known, 1.0, confidence)
     far = reach_p(model.reach, reached)
     claimed = confidence if n_labels > 1 else np.ones_like(confidence)  # one is never in between
-    verdict = verdicts(np.asarray(novelty_p), far, claimed, settings, known)
+    named = named_chance(model.reach, reached)
+    verdict = verdicts(np.asarray(novelty_p), far, named, claimed, settings, known)
     return Propagation(
         label, probabilities, confidence, s_ood(rows, model.tau), reached, verdict, model
     )
@@ -225,12 +233,14 @@ def propagate(
     label_names: Sequence[str],
     settings: LabellingSettings,
     novelty_p: np.ndarray,
+    acts: np.ndarray | None = None,
 ) -> Propagation:
     """Spread the labels of the stored patterns over all of them.
 
-    ``labels`` (N,) index into ``label_names``, -1 for none; ``novelty_p`` (N,).
+    ``labels`` (N,) index into ``label_names``, -1 for none; ``novelty_p`` (N,); ``acts`` as in
+    :func:`fit_labels`.
     """
-    model = fit_labels(ground, labels, len(label_names), settings)
+    model = fit_labels(ground, labels, len(label_names), settings, acts)
     return apply_labels(themselves(ground), model, settings, novelty_p, model.labels)
 
 

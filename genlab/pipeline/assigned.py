@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +91,7 @@ class Labels(NamedTuple):
     colours: list[int]  # palette index of each
     given: np.ndarray  # (N,) index into names, -1 where nobody labelled
     checked: np.ndarray  # (N,) bool: somebody looked at it; not where predictions were accepted
+    acts: np.ndarray  # (N,) alike where labels were given in one act
     seq: int  # last label event seen
 
 
@@ -155,6 +156,7 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
     current = store.read("labels.current")
     given = np.full(len(assigned.pattern_ids), NO_LABEL)
     checked = np.zeros(len(given), bool)
+    acts = np.arange(len(given))
     if current.num_rows and len(given):
         number = {name: i for i, name in enumerate(names)}
         ids = strings(current["pattern_id"]).astype(str)
@@ -165,14 +167,23 @@ def load_labels(store: Store, assigned: Assigned) -> Labels:
         given[at[found]] = codes[found]
         checked[at[found]] = (strings(current["how"]) != ACCEPTED)[found]
         checked &= given != NO_LABEL
+        acts[at[found]] = len(given) + act_numbers(strings(current["act"]))[found]
     identities = [row["label_id"] for row in listed]
     colours = [row["colour"] for row in listed]
-    return Labels(names, identities, colours, given, checked, seq)
+    return Labels(names, identities, colours, given, checked, acts, seq)
+
+
+def act_numbers(acts: Iterable[str | None]) -> np.ndarray:
+    """(N,) alike where ``acts`` name the same act; what has none stands alone."""
+    first: dict[str, int] = {}
+    return np.array([i if a is None else first.setdefault(a, i) for i, a in enumerate(acts)], int)
 
 
 def spread(assigned: Assigned, labels: Labels, settings: LabellingSettings) -> Propagation:
     """p(y|x), confidence, s_ood and verdict of every pattern, from the labels as they stand."""
-    return propagate(assigned.ground, labels.given, labels.names, settings, assigned.novelty_p)
+    return propagate(
+        assigned.ground, labels.given, labels.names, settings, assigned.novelty_p, labels.acts
+    )
 
 
 def version_novelty(assigned: Assigned) -> NoveltyModel:

@@ -99,7 +99,9 @@ def _score_version(
     known = store.read("assignments.positions", version=version)
     vectors = matrix(table["vector"])
     scored = score_vectors(model, vectors, settings.labelling.stored_responsibilities)
-    label_model = fit_labels(assigned.ground, labels.given, len(labels.names), settings.labelling)
+    label_model = fit_labels(
+        assigned.ground, labels.given, len(labels.names), settings.labelling, labels.acts
+    )
     rows = from_stored(scored.components, scored.responsibilities, k)
     asked = queries(assigned.ground, vectors, rows)
     p = new_novelty_p(assigned, version_novelty(assigned), asked, scored.scores.log_prob)

@@ -96,10 +96,12 @@ class Spreader:
     def learn(self, assigned: Assigned, labels: Labels) -> Taught:
         """A full fit, now."""
         count = len(labels.names)
-        lesson = proof = fit_labels(assigned.ground, labels.given, count, self._settings)
+        lesson = proof = fit_labels(
+            assigned.ground, labels.given, count, self._settings, labels.acts
+        )
         looked_at = np.where(labels.checked, labels.given, NO_LABEL)
         if (looked_at != labels.given).any():
-            proof = fit_labels(assigned.ground, looked_at, count, self._settings)
+            proof = fit_labels(assigned.ground, looked_at, count, self._settings, labels.acts)
         taught = Taught(assigned.ground, labels.ids, lesson, lesson, proof, labels.seq)
         with self._turn:
             asked = self._asked

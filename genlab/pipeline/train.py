@@ -22,7 +22,13 @@ from genlab.labelling import (
 from genlab.labelling.neighbours import partners
 from genlab.labelling.responsibilities import spread_rows
 from genlab.models.component_vae import ComponentVAEConfig, make_config
-from genlab.pipeline.assigned import Assigned, load_assigned, new_novelty_p, version_novelty
+from genlab.pipeline.assigned import (
+    Assigned,
+    act_numbers,
+    load_assigned,
+    new_novelty_p,
+    version_novelty,
+)
 from genlab.pipeline.components import put_components, shared_rows
 from genlab.pipeline.epochs import run_epochs
 from genlab.pipeline.jobs import Job
@@ -58,6 +64,7 @@ class _Data(NamedTuple):
     vectors: np.ndarray  # (N, D)
     names: list[str]
     labels: np.ndarray  # (N,)
+    acts: np.ndarray  # (N,) alike where labels were given in one act
     messages: np.ndarray  # (N,) distinct ones
     held: np.ndarray  # (N,) of them kept back for calibration
 
@@ -117,7 +124,7 @@ def train_version(
     novelty = fit_novelty(ground.near, data.messages, data.held, log_prob)
     strange = novelty_score(novelty, ground.near, log_prob, own=np.arange(len(log_prob)))
     p = np.where(data.seen, 1.0, novelty_p(novelty, strange))
-    spread = propagate(ground, data.labels, data.names, settings.labelling, p)
+    spread = propagate(ground, data.labels, data.names, settings.labelling, p, data.acts)
     job.progress(len(reports), "drawing the map", force=True)
     positions = _positions(settings, data, scored, before, shared)
     counts = data.table["message_count"].to_numpy()
@@ -135,7 +142,7 @@ def train_version(
         was = ground._replace(
             responsibilities=spread_rows(before.responsibilities[theirs], mine, len(data.vectors))
         )
-        earlier = fit_labels(was, data.labels, len(data.names), settings.labelling)
+        earlier = fit_labels(was, data.labels, len(data.names), settings.labelling, data.acts)
         metrics |= before_and_after(earlier, spread.model)
     job.raise_if_cancelled()
     folder = f"models/{job.job_id}"
@@ -193,8 +200,8 @@ def _load(store: Store, settings: Settings, encoder_version: str) -> _Data:
     held = held_back(table["pattern_id"].to_pylist(), messages, settings.training.holdout)
     if (held < messages).sum() < SMALLEST:
         held[:] = 0
-    labels = label_indices(given, names)
-    return _Data(table, matrix(table["vector"]), names, labels, messages, held)
+    labels, acts = label_indices(given, names), act_numbers(strings(table["act"]))
+    return _Data(table, matrix(table["vector"]), names, labels, acts, messages, held)
 
 
 def _continue(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from genlab.errors import InputError
@@ -9,7 +10,16 @@ from genlab.labelling import Ground, fit_reach, lay_ground, queries, reach_p, th
 from genlab.labelling import update_reach as update
 from genlab.labelling.graph import NEIGHBOURS, SHARPNESS
 from genlab.labelling.neighbours import directions, nearest
-from genlab.labelling.reach import BRIDGE, STAY, STEPS, reach
+from genlab.labelling.reach import (
+    BRIDGE,
+    PRIOR,
+    STAY,
+    STEPS,
+    Reach,
+    named_chance,
+    named_curve,
+    reach,
+)
 
 
 def kinds(rng, size, count=8, dimensions=10):
@@ -56,15 +66,83 @@ def test_calibration_is_the_reach_without_ones_own_fold():
     labels = np.full(200, -1)
     own = np.flatnonzero(y == 3)[:10]
     labels[own] = 0
-    labels[np.flatnonzero(y == 4)[0]] = 1  # given once: no part in it
-    expected = []
+    once = np.flatnonzero(y == 4)[0]
+    labels[once] = 1  # no part in it, kept back beside the first fold
+    expected = np.zeros(10)
     for fold in range(5):
         without = labels.copy()
         without[own[fold::5]] = -1
+        without[[once] if fold == 0 else []] = -1
         share = fit_reach(ground, without).share
-        expected += (ground.steps[own[fold::5]] @ share).tolist()
-    found = fit_reach(ground, labels).calibration
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+        expected[fold::5] = ground.steps[own[fold::5]] @ share
+    found = fit_reach(ground, labels)
+    np.testing.assert_allclose(found.calibration, expected, atol=1e-5)
+    assert (found.weight == 1).all()
+
+
+def test_twins_of_one_act_do_not_speak_for_each_other():
+    """Four patterns named at once and two by themselves: each is read off a fit without its act."""
+    ground, y = mixed(1, 200)
+    own = np.flatnonzero(y == 3)[:6]
+    labels, acts = np.full(200, -1), np.arange(200)
+    labels[own], acts[own[:4]] = 0, 1_000
+    expected = np.zeros(6)
+    for act in (own[:4], own[4:5], own[5:]):
+        without = labels.copy()
+        without[act] = -1
+        expected[np.isin(own, act)] = ground.steps[act] @ fit_reach(ground, without).share
+    found = fit_reach(ground, labels, acts)
+    np.testing.assert_allclose(found.calibration, expected, atol=1e-5)
+    assert found.weight.tolist() == [0.25] * 4 + [1, 1]
+    np.testing.assert_array_equal(found.share, fit_reach(ground, labels).share)
+    # all in one act: nothing shows how far the name carries
+    acts[own] = 1_000
+    assert not len(fit_reach(ground, labels, acts).calibration)
+
+
+def test_the_curve_is_a_logistic_regression():
+    rng = np.random.default_rng(5)
+    reached = rng.random(60).round(3)
+    named, weight = rng.random(60) < reached, rng.choice([0.25, 1.0], 60)
+    x = np.concatenate([PRIOR[0], PRIOR[0], reached])
+    yes = np.concatenate([np.ones(5), np.zeros(5), named])
+    each = np.concatenate([PRIOR[1], 1 - PRIOR[1], weight])
+    oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(x[:, None], yes, each)
+    found = named_curve(reached, named, weight)
+    np.testing.assert_allclose(found, [oracle.intercept_[0], oracle.coef_[0, 0]], rtol=1e-3)
+
+
+def test_reach_never_speaks_against_a_name():
+    curve = named_curve(np.array([0.0] * 9 + [1.0] * 9), np.arange(18) < 9, np.ones(18))
+    assert curve[1] == 0
+
+
+def even(model: Reach) -> float:
+    """The reach at which a name is as likely as none."""
+    return -model.curve[0] / model.curve[1]
+
+
+def test_of_few_labels_most_kinds_have_no_name():
+    """Twelve kinds, one label each for six: what is known is of these six, by the labels alone."""
+    wrong, right = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, y = kinds(rng, 600, count=12)
+        ground = lay_ground(x, rng.dirichlet(np.full(6, 0.3), size=600))
+        labels = np.full(600, -1)
+        for kind in range(6):
+            labels[np.flatnonzero(y == kind)[0]] = kind
+        model = fit_reach(ground, labels)
+        chance = named_chance(model, reach(model, themselves(ground)))
+        assert ((chance >= 0) & (chance <= 1)).all()
+        wrong.append((chance[y >= 6] >= 0.5).mean())
+        right.append((chance[y < 6] >= 0.5).mean())
+        # each given again, by another pattern: less reach is enough
+        for kind in range(6):
+            labels[np.flatnonzero(y == kind)[1]] = kind
+        assert even(fit_reach(ground, labels)) <= even(model) + 0.01
+    assert np.mean(wrong) < 0.1
+    assert np.mean(right) > 0.5
 
 
 def test_unnamed_kinds_are_told_and_the_p_value_holds():

@@ -35,17 +35,19 @@ def test_without_calibration_nothing_is_novel():
 
 
 def test_every_rule_and_their_order():
-    table = [  # novelty_p, reach_p, confidence -> verdict
-        (0.001, 0.0, 0.0, "novel"),
-        (0.001, 1.0, 1.0, "novel"),
-        (0.5, 0.05, 0.1, "unnamed"),
-        (0.5, 0.05, 0.9, "unnamed"),
-        (0.5, 0.9, 0.4, "between"),
-        (0.5, 0.9, 0.9, "known"),
+    table = [  # novelty_p, reach_p, chance of a name, confidence -> verdict
+        (0.001, 0.0, 0.0, 0.0, "novel"),
+        (0.001, 1.0, 1.0, 1.0, "novel"),
+        (0.5, 0.05, 0.9, 0.1, "unnamed"),
+        (0.5, 0.05, 0.9, 0.9, "unnamed"),
+        (0.5, 0.9, 0.4, 0.1, "unnamed"),
+        (0.5, 0.9, 0.4, 0.9, "unnamed"),
+        (0.5, 0.9, 0.6, 0.4, "between"),
+        (0.5, 0.9, 0.6, 0.9, "known"),
     ]
-    p, reached, confidence, expected = (np.array(column) for column in zip(*table, strict=True))
-    assert verdicts(p, reached, confidence, SETTINGS).tolist() == expected.tolist()
-    labelled = np.array([True, False] * 3)
-    found = verdicts(p, reached, confidence, SETTINGS, labelled)
+    *inputs, expected = (np.array(column) for column in zip(*table, strict=True))
+    assert verdicts(*inputs, SETTINGS).tolist() == expected.tolist()
+    labelled = np.array([True, False] * 4)
+    found = verdicts(*inputs, SETTINGS, labelled)
     assert (found[::2] == "known").all()
     assert (found[1::2] == expected[1::2]).all()

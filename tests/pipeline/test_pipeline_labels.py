@@ -60,7 +60,12 @@ def test_what_is_stored_is_what_the_labels_make_of_the_stored_rows(
     vectors = matrix(fitted.read("assignments.ground", version=1, first="", last="~")["vector"])
     labels = np.array([names.index(given[p]) if p in given else -1 for p in ids])
     alone = propagate(
-        lay_ground(vectors, r), labels, names, quick.labelling, table["novelty_p"].to_numpy()
+        lay_ground(vectors, r),
+        labels,
+        names,
+        quick.labelling,
+        table["novelty_p"].to_numpy(),
+        acts=np.where(labels >= 0, labels, np.arange(len(ids)) + len(names)),  # a lasso for each
     )
     assert table["verdict"].to_pylist() == alone.verdict.tolist()
     reached = alone.label >= 0
