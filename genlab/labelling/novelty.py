@@ -166,13 +166,13 @@ def verdicts(
     novel: novelty_p < settings.novel_p;
     unnamed: reach_p < settings.unnamed_p, labels hardly reach it, or ``named`` < 1/2: what they
     reach so far is likelier a kind without a name;
-    between: confidence < settings.between_confidence, several labels claim it;
+    between: named * confidence < settings.between_confidence, the label may be wrong;
     known: otherwise.  All inputs (N,) in [0, 1].
     """
     rules = [
         novelty_p < settings.novel_p,
         (reach_p < settings.unnamed_p) | (named < 0.5),
-        confidence < settings.between_confidence,
+        named * confidence < settings.between_confidence,
     ]
     codes = np.select(rules, [_NOVEL, _UNNAMED, _BETWEEN], default=_KNOWN)
     if labelled is not None:

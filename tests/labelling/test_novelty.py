@@ -42,12 +42,13 @@ def test_every_rule_and_their_order():
         (0.5, 0.05, 0.9, 0.9, "unnamed"),
         (0.5, 0.9, 0.4, 0.1, "unnamed"),
         (0.5, 0.9, 0.4, 0.9, "unnamed"),
-        (0.5, 0.9, 0.6, 0.4, "between"),
-        (0.5, 0.9, 0.6, 0.9, "known"),
+        (0.5, 0.9, 0.9, 0.4, "between"),
+        (0.5, 0.9, 0.6, 0.9, "between"),  # 0.54: it may have no name
+        (0.5, 0.9, 0.9, 0.9, "known"),
     ]
     *inputs, expected = (np.array(column) for column in zip(*table, strict=True))
     assert verdicts(*inputs, SETTINGS).tolist() == expected.tolist()
-    labelled = np.array([True, False] * 4)
+    labelled = np.array([True, False] * 4 + [True])
     found = verdicts(*inputs, SETTINGS, labelled)
     assert (found[::2] == "known").all()
     assert (found[1::2] == expected[1::2]).all()
