@@ -55,17 +55,3 @@ ORDER BY p.pattern_id;
 SELECT e.encoder_version, e.name, e.dimension, count(v.pattern_id) AS vectors
 FROM encoder e LEFT JOIN embedding v USING (encoder_version)
 GROUP BY ALL ORDER BY e.encoder_version;
-
--- name: neighbours
--- kind: read
--- The patterns nearest to one pattern by cosine of their embeddings, exact.
-SELECT p.pattern_id, p.canonical_text, p.message_count, c.label,
-       list_inner_product(e.vector, q.vector) AS cosine
-FROM embedding e
-JOIN (SELECT encoder_version, vector FROM embedding
-      WHERE pattern_id = $pattern_id AND encoder_version = $encoder_version) q
-  ON e.encoder_version = q.encoder_version
-JOIN pattern p ON p.pattern_id = e.pattern_id
-LEFT JOIN current_label c ON c.pattern_id = p.pattern_id
-WHERE e.pattern_id <> $pattern_id AND ($labelled_only = false OR c.label IS NOT NULL)
-ORDER BY cosine DESC LIMIT $limit;

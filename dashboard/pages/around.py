@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from dash import dcc, html
+from dash import html
 
 from dashboard import parts
 from dashboard.notes import listed
 from dashboard.selection import Selected, component_of, winners
 from dashboard.state import Desk, View
+from genlab.labelling import NO_LABEL
 
 HISTORY = "history"  # the tab that has something to say of no selection, too
 _NEIGHBOURS, _MESSAGES, _EVENTS, _GESTURES = 8, 20, 20, 25
@@ -24,44 +25,34 @@ def detail(desk: Desk, view: View, chosen: Selected, tab: str) -> Any:
         return _messages(
             desk.store.rows("messages.of_pattern", pattern_id=pattern_id, limit=_MESSAGES)
         )
-    return neighbours(desk, view, pattern_id, _NEIGHBOURS)
+    return _neighbours(view, chosen.rows[0])
 
 
-def neighbours(desk: Desk, view: View, pattern_id: str, limit: int, labelled: bool = False) -> Any:
+def _neighbours(view: View, row: int) -> Any:
     """The nearest patterns by cosine; a click selects one.
 
-    ``labelled``: only those people labelled, for pages without a map: a click goes there.
+    From the vectors in hand: the owner, which stores the labels, is not asked to look at them all.
     """
-    rows = desk.store.rows(
-        "embeddings.neighbours",
-        pattern_id=pattern_id,
-        encoder_version=view.row["encoder_version"],
-        labelled_only=labelled,
-        limit=limit,
-    )
-    if not rows:
-        return html.P(
-            "No labelled pattern to compare with yet."
-            if labelled
-            else "No neighbours are embedded.",
-            className="gl-hint",
-        )
-    colours = dict(zip(view.labels.names, view.labels.colours, strict=True))
+    assigned, labels = view.assigned, view.labels
+    cosine = assigned.vectors @ assigned.vectors[row]
+    cosine[row] = -np.inf
     found: list[Any] = []
-    for row in rows:
-        name = parts.label(row["label"], colours.get(row["label"])) if row["label"] else "no label"
-        cosine = html.Span(f"{row['cosine']:.2f}", className="gl-num", title="cosine")
+    for other in np.argsort(-cosine, kind="stable")[: min(_NEIGHBOURS, len(cosine) - 1)]:
+        given = labels.given[other]
+        name = (
+            parts.label(labels.names[given], labels.colours[given])
+            if given != NO_LABEL
+            else "no label"
+        )
+        near = html.Span(f"{cosine[other]:.2f}", className="gl-num", title="cosine")
+        text = parts.shorten(str(assigned.canonical_texts[other]), 140)
         inside = [
-            html.Span(parts.shorten(row["canonical_text"], 140), className="gl-text"),
-            html.Span([name, cosine], className="gl-between"),
+            html.Span(text, className="gl-text"),
+            html.Span([name, near], className="gl-between"),
         ]
-        if labelled:
-            where = f"/map?pattern={row['pattern_id']}"
-            found.append(dcc.Link(inside, href=where, className="gl-neighbour"))
-        else:
-            act = parts.attributes({"data-act": "select", "data-value": row["pattern_id"]})
-            found.append(html.Button(inside, className="gl-neighbour", type="button", **act))
-    return html.Div(found)
+        act = parts.attributes({"data-act": "select", "data-value": assigned.pattern_ids[other]})
+        found.append(html.Button(inside, className="gl-neighbour", type="button", **act))
+    return html.Div(found) if found else html.P("No other pattern yet.", className="gl-hint")
 
 
 def _component(desk: Desk, view: View, chosen: Selected) -> Any:

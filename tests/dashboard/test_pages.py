@@ -1,6 +1,7 @@
 """Pages and routes over a real store: what stands on them, without a browser."""
 
 import json
+import re
 import struct
 from datetime import datetime, timedelta
 
@@ -12,9 +13,11 @@ from synthetic_desk import fill
 from dashboard import parts
 from dashboard.app import create_app
 from dashboard.pages import PAGES, overview_drift
+from dashboard.pages.around import detail
 from dashboard.pages.jobs_table import amount, jobs_table
 from dashboard.pages.map import points_url
 from dashboard.routes import COLOURINGS
+from dashboard.selection import summarise
 from dashboard.state import Desk
 from genlab.config import Settings
 from genlab.pipeline.drift import Burst, Drift, Moved, Share, Told
@@ -105,6 +108,21 @@ def test_map_routes_send_what_is_in_force(store: Store, settings: Settings) -> N
     assert late.headers["Cache-Control"] == "no-store"
     refused = client.get(f"/_genlab/colours?{at}&by=nonsense")
     assert refused.status_code == 400
+
+
+def test_the_nearest_are_told_by_the_cosine_of_their_embeddings(store: Store, settings) -> None:
+    fill(store, 60, 3, 6)
+    desk = Desk(store.workspace, settings, store)
+    view = desk.view()
+    table = store.read("embeddings.all", encoder_version=view.row["encoder_version"])
+    ids, vectors = table["pattern_id"].to_pylist(), table["vector"].to_pylist()
+    for row in (0, 31, 59):
+        cosine = {p: float(np.dot(vectors[row], v)) for p, v in zip(ids, vectors, strict=True)}
+        del cosine[ids[row]]
+        expected = sorted(cosine, key=lambda p: -cosine[p])[:8]
+        said = rendered(detail(desk, view, summarise(view, [ids[row]]), "nearest"))
+        assert re.findall(r'"data-value": "(\w+)"', said) == expected
+        assert f"{cosine[expected[0]]:.2f}" in said
 
 
 def test_a_burst_is_told_with_its_cause_and_hour() -> None:
