@@ -62,6 +62,7 @@ class Spreader:
         self._learnt = learnt
         self._turn = threading.Condition()
         self._taught: Taught | None = None
+        self._imagined: tuple[LabelModel, LabelModel] | None = None  # lesson, what came of it
         self._asked: tuple[Assigned, Labels, float] | None = None  # since when
         self._due = 0.0
         self._thread: threading.Thread | None = None
@@ -116,10 +117,12 @@ class Spreader:
         return self._apply(self.follow(assigned, labels).model, assigned, labels)
 
     def imagine(self, assigned: Assigned, labels: Labels) -> Propagation:
-        """What :meth:`spread` would say under other labels; nothing of it is kept."""
+        """What :meth:`spread` would say under other labels; kept for when they are given next."""
         with self._turn:
             held = self._known(assigned, labels)
-        return self._apply(self._moved(held, assigned, labels), assigned, labels)
+        model = self._moved(held, assigned, labels)
+        self._imagined = held.lesson, model
+        return self._apply(model, assigned, labels)
 
     def _apply(self, model: LabelModel, assigned: Assigned, labels: Labels) -> Propagation:
         queries = themselves(assigned.ground)
@@ -128,8 +131,11 @@ class Spreader:
     def _moved(self, held: Taught, assigned: Assigned, labels: Labels) -> LabelModel:
         """The model in line with ``labels``, from where the way is shorter."""
         count = len(labels.ids)
+        lesson, imagined = self._imagined or (held.lesson, held.model)
+        if lesson is held.lesson and _stands(imagined, labels):
+            return imagined
         nearer = min((held.lesson, held.model), key=lambda m: _changed(m, labels.given))
-        if not _changed(nearer, labels.given) and nearer.tau.shape[1] == count:
+        if _stands(nearer, labels):
             return nearer
         return update_labels(assigned.ground, nearer, labels.given, count, self._settings.alpha0)
 
@@ -247,6 +253,11 @@ def stored(assigned: Assigned, labels: Labels, model: LabelModel) -> Propagation
         strings(table["verdict"]).astype(str),
         model._replace(counts=counts),
     )
+
+
+def _stands(model: LabelModel, labels: Labels) -> bool:
+    """Whether a model says what these labels say."""
+    return model.tau.shape[1] == len(labels.ids) and not _changed(model, labels.given)
 
 
 def _changed(model: LabelModel, given: np.ndarray) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genlab.config import Settings
-from genlab.labelling import fit_labels
+from genlab.labelling import fit_labels, update_labels
 from genlab.pipeline import spreading
 from genlab.pipeline.assigned import Assigned, AssignedCache, Labels, load_labels
 from genlab.pipeline.labels import give_label, propagate_labels, take_back
@@ -64,6 +64,35 @@ def test_accepted_predictions_prove_nothing(
     taught = Spreader(quick.labelling).learn(assigned, load_labels(fitted, assigned))
     assert not set(taught.proof.cross_fitted.rows) & set(free)
     assert set(taught.lesson.cross_fitted.rows) & set(free)
+
+
+def test_what_was_previewed_is_not_computed_again(
+    fitted: Store, quick: Settings, assigned: Assigned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = label_kinds(fitted, assigned)
+    spreader = Spreader(quick.labelling)
+    spreader.learn(assigned, labels)
+    free = np.flatnonzero(labels.given < 0)
+    wished = labels._replace(given=labels.given.copy())
+    wished.given[free[:5]] = 0
+    other = labels._replace(given=labels.given.copy())
+    other.given[free[:5]] = 1
+    moves = []
+    monkeypatch.setattr(
+        spreading, "update_labels", lambda *given: moves.append(1) or update_labels(*given)
+    )
+    imagined = spreader.imagine(assigned, wished)
+    done = spreader.spread(assigned, wished)
+    assert len(moves) == 1
+    np.testing.assert_array_equal(done.probabilities, imagined.probabilities)
+    otherwise = spreader.spread(assigned, other)
+    assert len(moves) == 2
+    assert (otherwise.probabilities != done.probabilities).any()
+    spreader.imagine(assigned, wished)
+    assert len(moves) == 2
+    spreader.learn(assigned, other)  # what was imagined came of an older lesson
+    spreader.spread(assigned, wished)
+    assert len(moves) == 3
 
 
 def test_lessons_wait_for_quiet_and_then_come_once(
