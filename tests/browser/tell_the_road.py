@@ -27,16 +27,13 @@ from conftest import ARGUMENTS, CHROMIUM  # noqa: E402
 from road_analyst import Analyst, Gesture, Score  # noqa: E402
 from road_truth import LINES, RULES  # noqa: E402
 from serving import serve  # noqa: E402
-from visits import visit  # noqa: E402
+from visits import LEARNT, visit  # noqa: E402
 
 from genlab.store import connect  # noqa: E402
 
 DECISIONS, GOAL = 40, 0.95
 _PAYS = 0.005  # of all messages: what an answer has to settle before smaller things come
 _QUIET = "() => genlabEvents.idle() && genlabDesk.ready()"
-_LEARNT = """() => { const at = new URLSearchParams(document.querySelector("#map-canvas")
-  .dataset.coloursUrl.split("?")[1]);
-  return at.get("seq") === at.get("learnt") || at.get("seq") === "0"; }"""
 
 
 class Step(NamedTuple):
@@ -113,7 +110,7 @@ class Road:
     def _open_map(self) -> None:
         visit(self._page, self._address, "/map")
         self._page.wait_for_function("genlabMap.get()?.stats().points > 0")
-        self._page.wait_for_function(_LEARNT, timeout=60_000)
+        self._page.wait_for_function(LEARNT, timeout=60_000)
 
     def _ask(self, analyst: Analyst, pays: float) -> bool:
         """Answer one of the questions offered; whether one settled that share of all messages."""
@@ -168,7 +165,7 @@ class Road:
     def _settle(self) -> None:
         """Until what was said is learnt from."""
         self._page.wait_for_function(_QUIET)
-        self._page.wait_for_function(_LEARNT, timeout=60_000)
+        self._page.wait_for_function(LEARNT, timeout=60_000)
 
     def _clear(self) -> None:
         page = self._page

@@ -12,7 +12,7 @@ import pytest
 from desk import wait_for
 from serving import Served, serve
 from synthetic_desk import fill
-from visits import MAP_LOADED, open_map
+from visits import LEARNT, MAP_LOADED, open_map
 
 from genlab.pipeline.labels import give_label
 from genlab.store import Store, connect
@@ -159,6 +159,7 @@ def test_a_search_and_a_component_are_previewed_before_they_are_labelled(
                            f"=== {top[0]!r}")  # fmt: skip
     type_into(page, "L", "pump")
     said(page, "“pump”")
+    page.wait_for_function(LEARNT)  # what is learnt meanwhile is not the preview's
     page.keyboard.press("Shift+C")
     page.wait_for_selector("#map-preview >> text=As “pump”")
     component = selected(page)

@@ -11,6 +11,10 @@ AT_REST = """() => document.querySelector("main")
   && !document.querySelector('[data-dash-is-loading="true"]')
   && (!document.querySelector("#map-canvas") || genlabMap.get())"""
 MAP_LOADED = "genlabMap.get()?.stats().points > 0 && genlabMap.get().colours"
+LEARNT = """() => { const at = new URLSearchParams(document.querySelector("#map-canvas")
+  .dataset.coloursUrl.split("?")[1]);
+  return at.get("seq") === at.get("learnt") || at.get("seq") === "0"; }"""
+"""On the map: nothing that the labels teach is still to come."""
 
 OUTSIDE = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
