@@ -78,6 +78,7 @@ window.genlabDesk = (() => {
 
   function selected(now) {
     selection = now ?? { ids: [], kind: "clear" };
+    wanting = false;
     if (selection.ids.length === 1 && asked.includes(selection.ids[0])) at = asked.indexOf(selection.ids[0]);
     if (selection.ids.length !== 1) map()?.hover(-1); // no mark of a question left behind
   }
@@ -91,8 +92,7 @@ window.genlabDesk = (() => {
   function queued(now) {
     queue = now?.ids ?? [];
     if (now?.again) asked = asked.slice(-1); // every question was asked: from the start
-    if (wanting) next();
-    wanting = false;
+    if (wanting) next(); // an answer on its way may bring nothing new yet: then the one after it
   }
 
   const none = () => window.dash_clientside.no_update;
