@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from genlab.errors import InputError
 from genlab.models import gaussian_family
+from genlab.models.em import climb, log
 from genlab.models.gaussian_family import (
     KINDS,
     Gaussians,
@@ -47,7 +48,7 @@ class Fit(NamedTuple):
 def log_joint(x: np.ndarray, mixture: Mixture) -> np.ndarray:
     """log weight_k + log N(x_n; k): (N, D) -> (N, K), -inf where the weight is 0."""
     x = checked_points(x, mixture.gaussians.means.shape[1])
-    return log_densities(x, mixture.gaussians) + _log(mixture.weights)
+    return log_densities(x, mixture.gaussians) + log(mixture.weights)
 
 
 def log_likelihood(x: np.ndarray, mixture: Mixture) -> np.ndarray:
@@ -79,7 +80,7 @@ def _em_step(
     x: np.ndarray, mixture: Mixture, counts: np.ndarray, regularisation: float
 ) -> tuple[Mixture, float]:
     form = form_for(x, mixture.gaussians)
-    log_weights = _log(mixture.weights)[:, None]
+    log_weights = log(mixture.weights)[:, None]
     sums = None
     total = 0.0
     for part, count in zip(chunks(x), chunks(counts), strict=True):
@@ -135,34 +136,15 @@ def fit(
     than points, weights below 0, or (without regularisation) a covariance that collapses.
     """
     x, counts = _checked(x, sample_weights)
-    if restarts < 1 or iterations < 1:
-        raise InputError(
-            f"found {restarts} restarts of {iterations} iterations, expected 1 or more of each"
-        )
-    found = []
-    for restart in range(restarts):
-        start = kmeans_start(x, k, kind, counts, regularisation, seed + restart)
-        found.append(_climb(x, start, counts, regularisation, tolerance, iterations))
-    return max(found, key=lambda one: one.log_likelihoods[-1])
-
-
-def _climb(
-    x: np.ndarray,
-    mixture: Mixture,
-    counts: np.ndarray,
-    regularisation: float,
-    tolerance: float,
-    iterations: int,
-) -> Fit:
-    trace: list[float] = []
-    for _ in range(iterations):
-        following, before = _em_step(x, mixture, counts, regularisation)
-        trace.append(before)
-        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
-            return Fit(mixture, trace, True)
-        mixture = following
-    trace.append(float(counts @ log_likelihood(x, mixture) / counts.sum()))
-    return Fit(mixture, trace, False)
+    found = climb(
+        lambda restart: kmeans_start(x, k, kind, counts, regularisation, seed + restart),
+        lambda mixture: _em_step(x, mixture, counts, regularisation),
+        lambda mixture: float(counts @ log_likelihood(x, mixture) / counts.sum()),
+        tolerance=tolerance,
+        iterations=iterations,
+        restarts=restarts,
+    )
+    return Fit(*found)
 
 
 def parameters(mixture: Mixture) -> int:
@@ -204,11 +186,6 @@ def _normalise(joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sums = joint.sum(axis=0)
     joint /= sums
     return joint, top + np.log(sums)
-
-
-def _log(weights: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(weights)
 
 
 def _checked(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from genlab.errors import InputError
-from genlab.models.hmm_emissions import Emission, log, pick, shares
+from genlab.models.em import log
+from genlab.models.hmm_emissions import Emission, pick, shares
 from genlab.models.hmm_recursions import best_paths, log_expectations, scaled_expectations
 
 Space: TypeAlias = Literal["scaled", "log"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from genlab.errors import InputError
 from genlab.models import gaussian_family, gaussian_forms
+from genlab.models.em import log
 from genlab.models.gaussian_family import Gaussians
 from genlab.models.hmm_recursions import symbol_counts
 
@@ -129,9 +130,3 @@ def pick(rows: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.n
     cumulative = np.cumsum(rows, axis=1)
     thresholds = rng.random(len(chosen)) * cumulative[chosen, -1]
     return (cumulative[chosen] <= thresholds[:, None]).sum(axis=1)
-
-
-def log(values: np.ndarray) -> np.ndarray:
-    """log, -inf for 0, without a warning."""
-    with np.errstate(divide="ignore"):
-        return np.log(values)

@@ -6,6 +6,7 @@ import numpy as np
 
 from genlab.errors import InputError
 from genlab.models import gaussian_family
+from genlab.models.em import climb
 from genlab.models.gaussian_forms import fit_groups
 from genlab.models.gmm import kmeans
 from genlab.models.hmm import HMM, Sequences, baum_welch_step, log_likelihood
@@ -50,13 +51,8 @@ def fit(
     where more symbols exist than were seen.  Raises InputError for symbols that are not 0 to
     V - 1, points that are not finite, or more states than steps.
     """
-    if restarts < 1 or iterations < 1:
-        raise InputError(
-            f"found {restarts} restarts of {iterations} iterations, expected 1 or more of each"
-        )
-    found = []
-    for restart in range(restarts):
-        model = initial(
+    found = climb(
+        lambda restart: initial(
             sequences,
             states,
             kind,
@@ -64,9 +60,16 @@ def fit(
             regularisation=regularisation,
             window=WINDOWS[restart % len(WINDOWS)],
             seed=seed + restart,
-        )
-        found.append(_climb(sequences, model, pseudocount, regularisation, tolerance, iterations))
-    return max(found, key=lambda one: one.log_likelihoods[-1])
+        ),
+        lambda model: baum_welch_step(
+            sequences, model, pseudocount=pseudocount, regularisation=regularisation
+        ),
+        lambda model: float(log_likelihood(sequences, model).sum()),
+        tolerance=tolerance * len(sequences.x),
+        iterations=iterations,
+        restarts=restarts,
+    )
+    return Fit(*found)
 
 
 def initial(
@@ -109,27 +112,6 @@ def initial(
     np.add.at(pairs, (state[later - 1], state[later]), 1)
     starts = 1 + np.bincount(state[first], minlength=states)
     return HMM(starts / starts.sum(), pairs / pairs.sum(axis=1, keepdims=True), emission)
-
-
-def _climb(
-    sequences: Sequences,
-    model: HMM,
-    pseudocount: float,
-    regularisation: float,
-    tolerance: float,
-    iterations: int,
-) -> Fit:
-    trace: list[float] = []
-    for _ in range(iterations):
-        following, before = baum_welch_step(
-            sequences, model, pseudocount=pseudocount, regularisation=regularisation
-        )
-        trace.append(before)
-        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance * len(sequences.x):
-            return Fit(model, trace, True)
-        model = following
-    trace.append(float(log_likelihood(sequences, model).sum()))
-    return Fit(model, trace, False)
 
 
 def _surroundings(
